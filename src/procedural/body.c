@@ -1,0 +1,461 @@
+/* From solids to fields to meshes. */
+
+#include "procedural/body.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "geometry/isosurface.h"
+#include "geometry/mesh.h"
+#include "procedural/solid.h"
+
+enum { BATCH = SOLID_BATCH_MAX };
+
+/* What counts as infinitely far, inside a batch. */
+static const float FAR = 1e3f;
+
+/* A batch of points that lie close together, and the solids that matter there. */
+typedef struct neighborhood {
+    uint32_t count;
+    const float *x;
+    const float *y;
+    const float *z;
+    uint32_t active_count;
+    uint16_t active[1024]; /* indices of solids, in the order of the parts */
+} neighborhood;
+
+/* Which parts a field looks at. */
+typedef struct part_set {
+    bool holds[LUMEN_PARTS_MAX];
+    float blend; /* the largest fillet in it */
+} part_set;
+
+/* ---- Neighborhoods ------------------------------------------------------------------------------------------- */
+
+/* Finds the solids that can matter to the value at any point of the batch. With h the distance of the farthest point
+ * from the batch's center, and m the distance of the center to the nearest solid, a solid farther than
+ * m + 2 h + blend from the center is nowhere the nearest and touches no fillet: leaving it out changes no sign, and no
+ * value near the surface. */
+static void look_around(const model *individual, const part_set *parts, neighborhood *near)
+{
+    float low[3] = {near->x[0], near->y[0], near->z[0]};
+    float high[3] = {near->x[0], near->y[0], near->z[0]};
+    for (uint32_t i = 1; i < near->count; i++) {
+        const float p[3] = {near->x[i], near->y[i], near->z[i]};
+        for (int c = 0; c < 3; c++) {
+            low[c] = p[c] < low[c] ? p[c] : low[c];
+            high[c] = p[c] > high[c] ? p[c] : high[c];
+        }
+    }
+    float cx = 0.5f * (low[0] + high[0]);
+    float cy = 0.5f * (low[1] + high[1]);
+    float cz = 0.5f * (low[2] + high[2]);
+    /* The estimate of an ellipsoid's distance may be off: a wider look costs little. */
+    float h = 1.25f * vec3_length(vec3_make(high[0] - cx, high[1] - cy, high[2] - cz));
+    float nearest = FAR;
+    float bounds[1024];
+    for (uint32_t k = 0; k < individual->part_count; k++) {
+        if (!parts->holds[k])
+            continue;
+        const model_part *part = &individual->parts[k];
+        for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
+            const solid *one = &individual->solids[i];
+            bounds[i] = vec3_length(vec3_subtract(vec3_make(cx, cy, cz), one->center)) - one->reach;
+            if (one->use == SOLID_ADD && bounds[i] < nearest) {
+                float distance;
+                solid_distances(one, 1, &cx, &cy, &cz, &distance);
+                bounds[i] = distance > bounds[i] ? distance : bounds[i];
+                nearest = bounds[i] < nearest ? bounds[i] : nearest;
+            }
+        }
+    }
+    near->active_count = 0;
+    for (uint32_t k = 0; k < individual->part_count; k++) {
+        if (!parts->holds[k])
+            continue;
+        const model_part *part = &individual->parts[k];
+        for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
+            const solid *one = &individual->solids[i];
+            bool matters = one->use == SOLID_KEEP ||
+                           (one->use == SOLID_CUT ? bounds[i] < 2.0f * h + parts->blend + (nearest < 0 ? -nearest : 0)
+                                                  : bounds[i] <= nearest + 2.0f * h + parts->blend);
+            if (matters)
+                near->active[near->active_count++] = (uint16_t)i;
+        }
+    }
+}
+
+/* The own distance of part k at the batch, from its active solids. False when none adds anything. */
+static bool part_distances(const model *individual, uint32_t k, const neighborhood *near, float *distances)
+{
+    const model_part *part = &individual->parts[k];
+    float one_distances[BATCH];
+    bool any = false;
+    for (uint32_t a = 0; a < near->active_count; a++) {
+        uint32_t index = near->active[a];
+        if (index < part->first_solid || index >= part->first_solid + part->solid_count)
+            continue;
+        const solid *one = &individual->solids[index];
+        if (!any && one->use != SOLID_ADD)
+            continue;
+        if (!any) {
+            solid_distances(one, near->count, near->x, near->y, near->z, distances);
+            any = true;
+            continue;
+        }
+        solid_distances(one, near->count, near->x, near->y, near->z, one_distances);
+        if (one->use == SOLID_ADD)
+            solid_unite(near->count, distances, one_distances, one->blend);
+        else if (one->use == SOLID_CUT)
+            solid_subtract(near->count, distances, one_distances, one->blend);
+        else
+            solid_intersect(near->count, distances, one_distances, one->blend);
+    }
+    return any;
+}
+
+/* ---- Fields -------------------------------------------------------------------------------------------------- */
+
+typedef struct part_field {
+    const model *individual;
+    uint32_t part;
+    bool joined;
+    part_set parts;
+} part_field;
+
+static part_field field_of(const model *individual, uint32_t part)
+{
+    part_field field = {.individual = individual, .part = part, .joined = individual->parts[part].join > 0.0f};
+    for (uint32_t k = 0; k < individual->part_count; k++) {
+        const model_part *other = &individual->parts[k];
+        field.parts.holds[k] = !other->merged && (k == part || (field.joined && other->join > 0.0f));
+        if (!field.parts.holds[k])
+            continue;
+        field.parts.blend = other->join > field.parts.blend ? other->join : field.parts.blend;
+        for (uint32_t i = other->first_solid; i < other->first_solid + other->solid_count; i++)
+            if (individual->solids[i].blend > field.parts.blend)
+                field.parts.blend = individual->solids[i].blend;
+    }
+    return field;
+}
+
+static void evaluate_batch(const part_field *field, const neighborhood *near, float *values)
+{
+    const model *individual = field->individual;
+    if (!field->joined) {
+        if (!part_distances(individual, field->part, near, values))
+            for (uint32_t i = 0; i < near->count; i++)
+                values[i] = FAR;
+        return;
+    }
+    float own[BATCH];
+    float others[BATCH];
+    float one[BATCH];
+    bool any = false;
+    bool any_other = false;
+    bool any_own = false;
+    for (uint32_t k = 0; k < individual->part_count; k++) {
+        if (!field->parts.holds[k] || !part_distances(individual, k, near, one))
+            continue;
+        if (any)
+            solid_unite(near->count, values, one, individual->parts[k].join);
+        else
+            memcpy(values, one, near->count * sizeof *values);
+        any = true;
+        if (k == field->part) {
+            memcpy(own, one, near->count * sizeof *own);
+            any_own = true;
+        } else if (any_other) {
+            solid_unite(near->count, others, one, 0.0f);
+        } else {
+            memcpy(others, one, near->count * sizeof *others);
+            any_other = true;
+        }
+    }
+    for (uint32_t i = 0; i < near->count; i++) {
+        /* A part with no solid near is outside, however near the others are. */
+        float share = !any_own ? FAR : !any_other ? -FAR : 0.5f * (own[i] - others[i]);
+        values[i] = !any ? FAR : values[i] > share ? values[i] : share;
+    }
+}
+
+static lumen_status evaluate_field(void *user, size_t count, const float *x, const float *y, const float *z,
+                                   float *values, lumen_error *error)
+{
+    (void)error;
+    const part_field *field = user;
+    for (size_t done = 0; done < count; done += BATCH) {
+        neighborhood near = {.count = count - done < BATCH ? (uint32_t)(count - done) : BATCH,
+                             .x = x + done, .y = y + done, .z = z + done};
+        look_around(field->individual, &field->parts, &near);
+        evaluate_batch(field, &near, values + done);
+    }
+    return LUMEN_OK;
+}
+
+/* ---- What a mesh needs beyond its surface ------------------------------------------------------------------------ */
+
+/* The batch [first, first + count) of a mesh's vertices, as separate coordinates. */
+static uint32_t gather(const lumen_mesh *mesh, uint32_t first, float *x, float *y, float *z)
+{
+    uint32_t count = mesh->vertex_count - first < BATCH ? mesh->vertex_count - first : BATCH;
+    for (uint32_t i = 0; i < count; i++) {
+        x[i] = mesh->positions[3 * (first + i)];
+        y[i] = mesh->positions[3 * (first + i) + 1];
+        z[i] = mesh->positions[3 * (first + i) + 2];
+    }
+    return count;
+}
+
+static part_set set_of(const model *individual, uint32_t part)
+{
+    part_set set = {0};
+    set.holds[part] = true;
+    set.blend = FAR; /* distances far from the part matter here */
+    (void)individual;
+    return set;
+}
+
+/* 0 where the part touches the one it hangs on, growing with the distance from it to 1 at the far end. */
+static void compute_attachments(const model *individual, uint32_t part, lumen_mesh *mesh)
+{
+    int parent = individual->parts[part].parent;
+    if (parent < 0 || individual->parts[parent].solid_count == 0) {
+        for (uint32_t i = 0; i < mesh->vertex_count; i++)
+            mesh->attachments[i] = 1.0f;
+        return;
+    }
+    part_set set = set_of(individual, (uint32_t)parent);
+    float x[BATCH], y[BATCH], z[BATCH];
+    float farthest = 1e-6f;
+    for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
+        neighborhood near = {.count = gather(mesh, first, x, y, z), .x = x, .y = y, .z = z};
+        look_around(individual, &set, &near);
+        part_distances(individual, (uint32_t)parent, &near, mesh->attachments + first);
+        for (uint32_t i = first; i < first + near.count; i++) {
+            mesh->attachments[i] = mesh->attachments[i] > 0.0f ? mesh->attachments[i] : 0.0f;
+            farthest = mesh->attachments[i] > farthest ? mesh->attachments[i] : farthest;
+        }
+    }
+    for (uint32_t i = 0; i < mesh->vertex_count; i++)
+        mesh->attachments[i] = mesh->attachments[i] / farthest;
+}
+
+/* The color of the nearest solid of the part. */
+static void compute_colors(const model *individual, uint32_t part, lumen_mesh *mesh)
+{
+    const model_part *owner = &individual->parts[part];
+    bool accents = false;
+    for (uint32_t i = owner->first_solid; i < owner->first_solid + owner->solid_count; i++)
+        accents = accents || memcmp(individual->solids[i].rgb, owner->rgb, 3) != 0;
+    for (uint32_t i = 0; i < mesh->vertex_count; i++)
+        memcpy(mesh->colors + 3 * i, owner->rgb, 3);
+    if (!accents)
+        return;
+    part_set set = set_of(individual, part);
+    set.blend = 0.0f;
+    float x[BATCH], y[BATCH], z[BATCH];
+    for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
+        neighborhood near = {.count = gather(mesh, first, x, y, z), .x = x, .y = y, .z = z};
+        float distances[BATCH];
+        float best[BATCH];
+        look_around(individual, &set, &near);
+        for (uint32_t i = 0; i < near.count; i++)
+            best[i] = FAR;
+        for (uint32_t a = 0; a < near.active_count; a++) {
+            const solid *one = &individual->solids[near.active[a]];
+            if (one->use == SOLID_KEEP || (one->use == SOLID_CUT && !one->accent))
+                continue;
+            solid_distances(one, near.count, x, y, z, distances);
+            for (uint32_t i = 0; i < near.count; i++) {
+                float distance = one->use == SOLID_CUT ? fabsf(distances[i]) - 1e-3f : distances[i];
+                if (distance < best[i]) {
+                    best[i] = distance;
+                    memcpy(mesh->colors + 3 * (first + i), one->rgb, 3);
+                }
+            }
+        }
+    }
+}
+
+/* Marks the triangles whose corners all lie inside the whole: cuts between joined parts, and what sinks into
+ * another part. */
+static lumen_status compute_hidden(const model *individual, float depth, arena *scratch, lumen_mesh *mesh,
+                                   uint32_t part, lumen_error *error)
+{
+    arena_mark mark = arena_now(scratch);
+    uint8_t *inside = arena_array(scratch, uint8_t, mesh->vertex_count);
+    if (inside == NULL)
+        return lumen_fail_memory(error, "the visible side of a part");
+    part_field joined = {0};
+    for (uint32_t k = 0; k < individual->part_count; k++)
+        if (individual->parts[k].join > 0.0f && !individual->parts[k].merged)
+            joined = field_of(individual, k);
+    float x[BATCH], y[BATCH], z[BATCH];
+    for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
+        neighborhood near = {.count = gather(mesh, first, x, y, z), .x = x, .y = y, .z = z};
+        part_set all = {.blend = joined.parts.blend};
+        for (uint32_t k = 0; k < individual->part_count; k++)
+            all.holds[k] = !individual->parts[k].merged;
+        look_around(individual, &all, &near);
+        float skin[BATCH];
+        float one[BATCH];
+        bool any = false;
+        memset(inside + first, 0, near.count);
+        for (uint32_t k = 0; k < individual->part_count; k++) {
+            if (!all.holds[k] || !part_distances(individual, k, &near, one))
+                continue;
+            if (individual->parts[k].join > 0.0f) {
+                if (any)
+                    solid_unite(near.count, skin, one, individual->parts[k].join);
+                else
+                    memcpy(skin, one, near.count * sizeof *skin);
+                any = true;
+            } else if (k != part) {
+                for (uint32_t i = 0; i < near.count; i++)
+                    inside[first + i] |= one[i] < -depth;
+            }
+        }
+        for (uint32_t i = 0; any && i < near.count; i++)
+            inside[first + i] |= skin[i] < -depth;
+    }
+    for (uint32_t t = 0; t < mesh->triangle_count; t++) {
+        const uint32_t *corner = mesh->triangles + 3 * t;
+        mesh->hidden[t] = (uint8_t)(inside[corner[0]] & inside[corner[1]] & inside[corner[2]]);
+    }
+    arena_rewind(scratch, mark);
+    return LUMEN_OK;
+}
+
+/* ---- Meshing ---------------------------------------------------------------------------------------------------------- */
+
+static void include_solid(const solid *one, float margin, float low[3], float high[3])
+{
+    const float c[3] = {one->center.x, one->center.y, one->center.z};
+    for (int axis = 0; axis < 3; axis++) {
+        float extent = one->reach;
+        if (one->kind == SOLID_LIMB) {
+            /* The nodes give a tighter box than the sphere around them. */
+            for (uint32_t i = 0; i < one->node_count; i++) {
+                float at = one->nodes[4 * i + (uint32_t)axis];
+                at = one->mirrored && axis == 0 ? -at : at;
+                float r = one->nodes[4 * i + 3] + margin;
+                low[axis] = at - r < low[axis] ? at - r : low[axis];
+                high[axis] = at + r > high[axis] ? at + r : high[axis];
+            }
+            continue;
+        }
+        if (one->kind == SOLID_BOX || one->kind == SOLID_ELLIPSOID)
+            extent = fabsf(one->rotation[axis]) * one->size[0] + fabsf(one->rotation[3 + axis]) * one->size[1] +
+                     fabsf(one->rotation[6 + axis]) * one->size[2];
+        low[axis] = c[axis] - extent - margin < low[axis] ? c[axis] - extent - margin : low[axis];
+        high[axis] = c[axis] + extent + margin > high[axis] ? c[axis] + extent + margin : high[axis];
+    }
+}
+
+static bool part_box(const model *individual, uint32_t k, float low[3], float high[3])
+{
+    const model_part *part = &individual->parts[k];
+    bool any = false;
+    for (int axis = 0; axis < 3; axis++) {
+        low[axis] = 1e30f;
+        high[axis] = -1e30f;
+    }
+    for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
+        if (individual->solids[i].use != SOLID_ADD)
+            continue;
+        include_solid(&individual->solids[i], 0.25f * (part->join + individual->solids[i].blend), low, high);
+        any = true;
+    }
+    return any;
+}
+
+/* A cell that is small enough for the part's thinnest solid, and not much smaller than the usual. */
+static float choose_cell(const model *individual, uint32_t k, float usual)
+{
+    const model_part *part = &individual->parts[k];
+    float thinnest = FAR;
+    for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
+        const solid *one = &individual->solids[i];
+        if (one->use == SOLID_ADD && !one->accent && one->thickness < thinnest)
+            thinnest = one->thickness;
+    }
+    float cell = usual / part->detail;
+    float wanted = thinnest / 2.2f;
+    wanted = wanted < cell / 2.5f ? cell / 2.5f : wanted;
+    return wanted < cell ? wanted : cell;
+}
+
+static lumen_status mesh_part(const model *individual, uint32_t k, float usual_cell, arena *scratch, arena *result,
+                              lumen_mesh *mesh, lumen_error *error)
+{
+    float low[3];
+    float high[3];
+    *mesh = (lumen_mesh){0};
+    if (!part_box(individual, k, low, high))
+        return LUMEN_OK;
+    isosurface_lattice lattice = {.cell = choose_cell(individual, k, usual_cell)};
+    for (int axis = 0; axis < 3; axis++) {
+        float cells = ceilf((high[axis] - low[axis]) / lattice.cell) + 2.0f;
+        lattice.cells[axis] = (uint32_t)float_clamp(cells, 1.0f, 1024.0f);
+        lattice.origin[axis] = 0.5f * (low[axis] + high[axis]) - 0.5f * lattice.cell * (float)lattice.cells[axis];
+    }
+    part_field own = field_of(individual, k);
+    scalar_field field = {.evaluate = evaluate_field, .user = &own, .lipschitz = 1.2f};
+    lumen_status status = isosurface_extract(&field, &lattice, scratch, result, mesh, NULL, error);
+    if (status != LUMEN_OK || mesh->vertex_count == 0)
+        return status;
+    mesh->attachments = arena_array(result, float, mesh->vertex_count);
+    mesh->colors = arena_array(result, uint8_t, 3 * (size_t)mesh->vertex_count);
+    mesh->hidden = arena_array(result, uint8_t, mesh->triangle_count);
+    if (mesh->attachments == NULL || mesh->colors == NULL || mesh->hidden == NULL)
+        return lumen_fail_memory(error, "the mesh of a part");
+    compute_attachments(individual, k, mesh);
+    compute_colors(individual, k, mesh);
+    return compute_hidden(individual, 0.4f * lattice.cell, scratch, mesh, k, error);
+}
+
+static void stretch_mesh(const float stretch[3], lumen_mesh *mesh)
+{
+    for (uint32_t i = 0; i < mesh->vertex_count; i++)
+        for (uint32_t axis = 0; axis < 3; axis++)
+            mesh->positions[3 * i + axis] *= stretch[axis];
+    mesh_compute_normals(mesh);
+}
+
+lumen_status body_mesh(const model *individual, uint32_t cells, arena *scratch, arena *result, lumen_mesh *meshes,
+                       uint32_t *indices, uint32_t *count, lumen_progress progress, void *progress_user,
+                       lumen_error *error)
+{
+    float longest = 1e-3f;
+    float low[3] = {1e30f, 1e30f, 1e30f};
+    float high[3] = {-1e30f, -1e30f, -1e30f};
+    *count = 0;
+    for (uint32_t k = 0; k < individual->part_count; k++) {
+        float part_low[3];
+        float part_high[3];
+        if (!part_box(individual, k, part_low, part_high))
+            continue;
+        for (int axis = 0; axis < 3; axis++) {
+            low[axis] = part_low[axis] < low[axis] ? part_low[axis] : low[axis];
+            high[axis] = part_high[axis] > high[axis] ? part_high[axis] : high[axis];
+            longest = high[axis] - low[axis] > longest ? high[axis] - low[axis] : longest;
+        }
+    }
+    const float *stretch = individual->stretch;
+    bool stretched = stretch[0] != 1.0f || stretch[1] != 1.0f || stretch[2] != 1.0f;
+    for (uint32_t k = 0; k < individual->part_count; k++) {
+        if (individual->parts[k].merged)
+            continue;
+        if (progress != NULL && !progress(progress_user, "sculpt", (double)k / individual->part_count))
+            return lumen_fail(error, LUMEN_ERROR_CANCELLED, "the shape was cancelled while its parts were made");
+        lumen_mesh *mesh = &meshes[*count];
+        lumen_status status = mesh_part(individual, k, longest / (float)cells, scratch, result, mesh, error);
+        if (status != LUMEN_OK)
+            return status;
+        if (stretched)
+            stretch_mesh(stretch, mesh);
+        indices[(*count)++] = k;
+    }
+    return LUMEN_OK;
+}
