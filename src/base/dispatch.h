@@ -1,19 +1,41 @@
 /*
- * dispatch.h: hot loops compiled for several instruction sets, the best chosen when the program starts.
+ * dispatch.h: one loop, compiled for more than one processor.
  *
- * Put LUMEN_DISPATCH before the definition of a function whose loops the compiler vectorises. The
- * results do not depend on the choice: the code is the same, there is no fused multiply-add
- * (-ffp-contract=off) and sums are not reordered.
+ *     LUMEN_DISPATCH
+ *     static void scale(float *values, size_t count, float factor) { ... }
+ *
+ * Where compiler and system can do so (GCC or Clang, x86-64, glibc), the function is compiled twice, for
+ * AVX2 and for any x86-64, and the loader takes the one that the machine can run. Elsewhere the macro is
+ * empty. Both copies give the same bytes: contraction to fused multiply-add is off (meson.build) and no
+ * compiler reorders floating-point sums unasked. Worth it for long loops only; what such a function calls
+ * must be inlined into it to be compiled for AVX2 too.
+ *
+ * Sanitizers and the fuzzer set up their shadow memory after the loader has chosen, so they go without.
  */
 #ifndef LUMEN_BASE_DISPATCH_H
 #define LUMEN_BASE_DISPATCH_H
 
-/* Sanitizers instrument the resolver that the loader calls before they are ready; clang 14 lacks the attribute in C. */
-#if defined(__x86_64__) && defined(__ELF__) && defined(__GNUC__) && !defined(__clang__) &&                             \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define LUMEN_DISPATCH __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
+#include <stdint.h>
+
 #define LUMEN_DISPATCH
+
+#if defined(__x86_64__) && defined(__ELF__) && defined(__GLIBC__) && defined(__has_attribute)
+#if __has_attribute(target_clones)
+#define LUMEN_DISPATCH_POSSIBLE
+#endif
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#undef LUMEN_DISPATCH_POSSIBLE
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#undef LUMEN_DISPATCH_POSSIBLE
+#endif
+#endif
+
+#ifdef LUMEN_DISPATCH_POSSIBLE
+#undef LUMEN_DISPATCH
+#define LUMEN_DISPATCH __attribute__((target_clones("avx2", "default")))
 #endif
 
 #endif

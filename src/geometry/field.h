@@ -13,8 +13,8 @@ typedef struct scalar_field {
     /* Writes the values of the field at `count` points. The points of one call lie close together
      * (one brick of a lattice), which an implementation may exploit. Anything but LUMEN_OK stops the
      * extraction with that status. Values must be finite and equal for equal points. */
-    lumen_status (*evaluate)(void *user, size_t count, const float *x, const float *y, const float *z,
-                             float *values, lumen_error *error);
+    lumen_status (*evaluate)(void *user, size_t count, const float *x, const float *y, const float *z, float *values,
+                             lumen_error *error);
     void *user;
 
     /* A bound on |value(a) - value(b)| / |a - b|: 1 for a true signed distance. Where a brick's centre

@@ -35,8 +35,7 @@ typedef struct isosurface_statistics {
  * returning). A field without a sign change gives an empty mesh and LUMEN_OK. `statistics` may be NULL.
  * Errors: LUMEN_ERROR_INVALID (lattice), LUMEN_ERROR_MEMORY, and whatever the field returns. */
 lumen_status isosurface_extract(const scalar_field *field, const isosurface_lattice *lattice, arena *scratch,
-                                arena *result, lumen_mesh *mesh, isosurface_statistics *statistics,
-                                lumen_error *error);
+                                arena *result, lumen_mesh *mesh, isosurface_statistics *statistics, lumen_error *error);
 
 /* The same from values that lie in memory: (nx, ny, nz) corners, x fastest, nx = cells[0] + 1 and so on. */
 lumen_status isosurface_extract_values(const float *values, const isosurface_lattice *lattice, arena *scratch,

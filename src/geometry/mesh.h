@@ -14,10 +14,10 @@ typedef struct mesh_report {
     bool vertices_manifold; /* the triangles around each vertex form one fan */
     bool finite;            /* all coordinates are */
     uint32_t unused_vertices;
-    uint32_t components;    /* pieces connected through edges */
-    int64_t euler;          /* V - E + F over the used vertices */
+    uint32_t components; /* pieces connected through edges */
+    int64_t euler;       /* V - E + F over the used vertices */
     double area;
-    double volume;          /* signed: positive when triangles face outward */
+    double volume; /* signed: positive when triangles face outward */
 } mesh_report;
 
 /* Looks a mesh over. Scratch memory is rewound before returning. Errors: LUMEN_ERROR_MEMORY. */

@@ -28,7 +28,7 @@ typedef struct point_cloud {
  * Triangles without area and empty meshes get no points. The points come ordered so that any first m of
  * them are spread over the whole shape too. Errors: LUMEN_ERROR_FAILED when there is no visible area at
  * all, LUMEN_ERROR_MEMORY. */
-lumen_status sample_surfaces(const lumen_mesh *meshes, size_t mesh_count, uint32_t count, uint64_t seed,
-                             arena *scratch, arena *result, point_cloud *points, lumen_error *error);
+lumen_status sample_surfaces(const lumen_mesh *meshes, size_t mesh_count, uint32_t count, uint64_t seed, arena *scratch,
+                             arena *result, point_cloud *points, lumen_error *error);
 
 #endif

@@ -1,0 +1,46 @@
+/*
+ * engine.h: what every engine looks like, whether it sculpts from data or runs networks.
+ *
+ *     engine_result result;
+ *     status = one->generate(one, &request, scratch, memory, &result, &error);
+ *
+ * An engine turns an understood phrase into one triangle mesh per part. It is immutable once made, so
+ * that several threads may call generate at once, each with arenas of its own.
+ */
+#ifndef LUMEN_ENGINE_ENGINE_H
+#define LUMEN_ENGINE_ENGINE_H
+
+#include "base/arena.h"
+#include "words/words.h"
+
+typedef struct engine_request {
+    const words_phrase *phrase;
+    lumen_quality quality;
+    uint32_t num_parts; /* at most so many; 0: as many as there are */
+    uint64_t seed;
+    lumen_progress progress; /* may be NULL */
+    void *progress_user;
+} engine_request;
+
+/* P parts. Everything is allocated from the `memory` given to generate. */
+typedef struct engine_result {
+    const char *template_type;
+    const char *concept_name;
+    uint32_t part_count;
+    const char **part_names;          /* (P) */
+    uint8_t (*part_colors)[3];        /* (P) sRGB */
+    lumen_mesh *part_meshes;          /* (P) closed; a part may be empty */
+} engine_result;
+
+typedef struct engine engine;
+
+struct engine {
+    const char *name; /* "procedural" */
+
+    /* Makes the meshes. `scratch` may be used freely and is the caller's to reset. Errors:
+     * LUMEN_ERROR_MEMORY, LUMEN_ERROR_CANCELLED, LUMEN_ERROR_FAILED. */
+    lumen_status (*generate)(const engine *self, const engine_request *request, arena *scratch, arena *memory,
+                             engine_result *result, lumen_error *error);
+};
+
+#endif

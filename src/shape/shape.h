@@ -1,0 +1,28 @@
+/*
+ * shape.h: from an engine's part meshes to the finished lumen_shape.
+ */
+#ifndef LUMEN_SHAPE_SHAPE_H
+#define LUMEN_SHAPE_SHAPE_H
+
+#include "engine/engine.h"
+
+/* What a shape says about its making. Strings are copied. */
+typedef struct shape_facts {
+    const words_phrase *phrase;
+    const char *pipeline;
+    uint64_t seed;
+    uint32_t points; /* exactly so many */
+    uint64_t key;
+} shape_facts;
+
+/* A key for requests that mean the same: equal canonical text, engine, quality, parts, points and seed. */
+uint64_t shape_key(const words_phrase *phrase, const char *engine, lumen_quality quality, uint32_t num_parts,
+                   uint32_t points, uint64_t seed);
+
+/* Samples the surfaces, moves and scales points and meshes into [-1, 1] so that the points' longest side
+ * spans it, and fills a shape. `memory` holds the meshes already; the shape lies in it and owns it from
+ * here on: lumen_shape_free destroys it. After a failure `memory` is still the caller's. */
+lumen_status shape_finish(const engine_result *made, const shape_facts *facts, arena *scratch, arena *memory,
+                          lumen_shape **out, lumen_error *error);
+
+#endif
