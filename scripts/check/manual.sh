@@ -1,0 +1,42 @@
+# The man page and the completions: well-formed, and about the options that the command really has.
+. scripts/check/tap.sh
+
+page=man/lumen.1
+if command -v mandoc >/dev/null; then
+    verdict "mandoc finds nothing in the man page" mandoc -Tlint -Wwarning "$page"
+else
+    echo "ok mandoc finds nothing in the man page # SKIP mandoc is not installed"
+fi
+if command -v groff >/dev/null; then
+    verdict "groff finds nothing in the man page" bash -c "! groff -mandoc -Tutf8 -ww -z '$page' 2>&1 | grep ."
+else
+    echo "ok groff finds nothing in the man page # SKIP groff is not installed"
+fi
+verdict "bash reads its completions" bash -n completions/lumen.bash
+verdict "bash completes commands, options and values" bash tests/completions/check_bash.sh
+for shell in zsh fish; do
+    file=completions/lumen.fish
+    [ "$shell" = fish ] || file=completions/_lumen
+    if command -v "$shell" >/dev/null; then
+        verdict "$shell reads its completions" "$shell" -n "$file"
+    else
+        echo "ok $shell reads its completions # SKIP $shell is not installed"
+    fi
+done
+
+need_lumen manual
+# Every option that --help names is in the manual and the completions, and nothing else is.
+options() { grep -oE -e '--[a-z][a-z-]+' | sort -u; }
+"$lumen" generate --help </dev/null 2>&1 | options >build/check/options
+verdict "--help names options" test -s build/check/options
+for file in "$page" completions/lumen.bash completions/_lumen completions/lumen.fish; do
+    case $file in
+    # roff writes a dash as \-, fish an option as `-l name`.
+    "$page") verdict "$file names the options of --help" \
+        diff build/check/options <(sed 's/Fl Fl /--/g; s/Fl -/--/g; s/\\-/-/g' "$page" | options | grep -vxE -e '--version') ;;
+    *.fish) verdict "$file names the options of --help" \
+        diff build/check/options <(grep -oE -e '-l [a-z-]+' "$file" | sed 's/-l /--/' | sort -u | grep -vxE -e '--version') ;;
+    *) verdict "$file names the options of --help" \
+        diff build/check/options <(options <"$file" | grep -vxE -e '--version') ;;
+    esac
+done
