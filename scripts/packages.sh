@@ -44,6 +44,9 @@ check_needs=(
     python:venv,ensurepip=python3-venv
     program:node=nodejs
     program:npm=npm
+    program:mandoc=mandoc
+    program:zsh=zsh
+    program:fish=fish
 )
 
 # The package with the sanitizers' libraries carries the version of the clang that is installed, so

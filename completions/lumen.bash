@@ -1,0 +1,34 @@
+# Completion of lumen for bash.
+
+_lumen_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --concepts
+    --explain --list-concepts --quiet --help'
+
+_lumen() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=${COMP_WORDS[1]} choices=
+    COMPREPLY=()
+
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        choices='generate preflight help --help --version'
+    else
+        case $command in
+        generate)
+            case $before in
+            -o) mapfile -t COMPREPLY < <(compgen -f -X '!*.@(ply|glb|stl|json|png)' -- "$word"; compgen -d -- "$word") ;;
+            --sheet) mapfile -t COMPREPLY < <(compgen -f -X '!*.png' -- "$word"; compgen -d -- "$word") ;;
+            --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+            --engine) choices='auto procedural' ;;
+            --quality) choices='fast standard high' ;;
+            --verb | --parts | --points | --seed | --image-size) return ;;
+            *) case $word in -*) choices=$_lumen_options ;; esac ;;
+            esac
+            ;;
+        preflight) choices='--help' ;;
+        help) choices='generate preflight' ;;
+        esac
+    fi
+    [ -z "$choices" ] || mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+}
+
+# File names, where they are completed, get their slashes and quotes from bash.
+complete -o filenames -o bashdefault -F _lumen lumen
