@@ -3,6 +3,16 @@
 _lumen_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --concepts
     --explain --list-concepts --quiet --help'
 
+# Folders, and the files with one of the endings given.
+_lumen_files() {
+    local word=$1 ending
+    shift
+    compgen -d -- "$word"
+    for ending; do
+        compgen -f -X "!*.$ending" -- "$word"
+    done
+}
+
 _lumen() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]} choices=
@@ -14,8 +24,8 @@ _lumen() {
         case $command in
         generate)
             case $before in
-            -o) mapfile -t COMPREPLY < <(compgen -f -X '!*.@(ply|glb|stl|json|png)' -- "$word"; compgen -d -- "$word") ;;
-            --sheet) mapfile -t COMPREPLY < <(compgen -f -X '!*.png' -- "$word"; compgen -d -- "$word") ;;
+            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" ply glb stl json png) ;;
+            --sheet) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
             --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
             --engine) choices='auto procedural' ;;
             --quality) choices='fast standard high' ;;

@@ -19,7 +19,7 @@ verdict() {
     status=$?
     [ "$status" -ne 124 ] || output+=$'\n'"(stopped after ${limit:-300} s)"
     lines=$(grep -cE '^(not )?ok ' <<<"$output")
-    sed -E '/^(not )?ok /!s/^/#   /' <<<"$output"
+    [ -z "$output" ] || sed -E '/^(not )?ok |^#/!s/^/#   /' <<<"$output"
     if [ "$lines" -eq 0 ] || { [ "$status" -ne 0 ] && ! grep -q '^not ok ' <<<"$output"; }; then
         if [ "$status" -eq 0 ]; then echo "ok $name"; else echo "not ok $name (status $status)"; fi
     fi
