@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What the front doors need from the machine, and how to get it: sourced by ./start and ./check.
 #
 #     . scripts/packages.sh
@@ -41,9 +41,10 @@ build_needs=(
 check_needs=(
     library:cmocka=libcmocka-dev
     program:clang=clang
-    python:venv,ensurepip=python3-venv
+    "python:venv, ensurepip=python3-venv"
     program:node=nodejs
     program:npm=npm
+    program:gcovr=gcovr
     program:mandoc=mandoc
     program:zsh=zsh
     program:fish=fish

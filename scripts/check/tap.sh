@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What the steps of ./check share: sourced by each of them.
 set -uo pipefail
 
