@@ -1,0 +1,14 @@
+# How much of the rooms whose mistakes show in every shape the unit tests really run through.
+. scripts/check/tap.sh
+folder=build-coverage
+limit=600
+if [ ! -f "$folder/build.ninja" ]; then
+    verdict "the coverage build is configured" meson setup "$folder" --buildtype=debug -Db_coverage=true -Dtests=true
+fi
+# Counts from an earlier run, or of sources that have changed since, would be added to.
+find "$folder" -name '*.gcda' -delete
+verdict "the coverage build is built" ninja -C "$folder" || exit 1
+python3 scripts/check/unit_tests.py "$folder" coverage | grep -v '^ok '
+gcovr --root . --filter src/ --json-summary build/check/coverage.json "$folder"
+gcovr --root . --filter src/ --html-details build/check/coverage.html "$folder" >/dev/null 2>&1
+python3 scripts/check/coverage.py build/check/coverage.json

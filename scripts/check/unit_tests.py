@@ -1,0 +1,83 @@
+"""Runs every test program of a build folder and reports each test function as a line of TAP.
+
+    python3 scripts/check/unit_tests.py build "gcc release"
+
+cmocka's XML is read rather than its TAP: it is written whole or not at all, so what a test prints
+cannot spoil a line, and a program that dies half-way is seen as the failure it is.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+
+def programs(build):
+    listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, text=True, check=True)
+    return json.loads(listing.stdout)
+
+
+def comment(text):
+    """The last lines of a log, as TAP comments, so that none is taken for a result."""
+    return "".join("#   " + line + "\n" for line in text.splitlines()[-60:])
+
+
+def report(program):
+    """Runs one program; returns its lines of TAP."""
+    name = program["name"]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = dict(os.environ, **program["env"])
+        environment.update(CMOCKA_MESSAGE_OUTPUT="XML", CMOCKA_XML_FILE=str(Path(folder) / "%g.xml"))
+        try:
+            run = subprocess.run(program["cmd"], cwd=program["workdir"] or None, env=environment,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 timeout=program["timeout"] or None, text=True, errors="replace")
+            log, status = run.stdout, run.returncode
+        except subprocess.TimeoutExpired as expired:
+            log = (expired.stdout or b"").decode(errors="replace")
+            return f"not ok {name}: still running after {program['timeout']} s\n" + comment(log)
+        except OSError as fault:
+            return f"not ok {name}: {fault}\n"
+
+        lines, count, failed = "", 0, 0
+        for file in sorted(Path(folder).glob("*.xml")):
+            for case in xml.parse(file).iter("testcase"):
+                count += 1
+                title = f"{name}: {case.get('name').replace('_', ' ')}"
+                failure = case.find("failure")
+                if failure is None:
+                    failure = case.find("error")
+                if failure is not None:
+                    failed += 1
+                    lines += f"not ok {title}\n" + comment(failure.text or "")
+                elif case.find("skipped") is not None:
+                    lines += f"ok {title} # SKIP\n"
+                else:
+                    lines += f"ok {title}\n"
+        if status != 0 and failed == 0:
+            lines += f"not ok {name}: ended with status {status}\n" + comment(log)
+        elif count == 0:
+            lines += f"not ok {name}: ran no test\n" + comment(log)
+        elif failed:
+            lines += comment(log)
+        return lines
+
+
+def main():
+    build, label = sys.argv[1:3]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for lines in pool.map(report, programs(build)):
+            for line in lines.splitlines():
+                for verdict in ("not ok ", "ok "):
+                    if line.startswith(verdict):
+                        line = f"{verdict}{label}: {line[len(verdict):]}"
+                        break
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+# Asks bash's completions what a user would be offered. Prints TAP.
+. completions/lumen.bash
+status=0
+
+# offers WANTED WORD...: the last word is the one being completed.
+offers() {
+    local wanted=$1 offered
+    shift
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _lumen
+    offered=$(printf '%s\n' "${COMPREPLY[@]}" | sort | paste -sd ' ')
+    if [ "$offered" = "$wanted" ]; then
+        echo "ok bash completes: $*"
+    else
+        echo "not ok bash completes: $* (offered \"$offered\", wanted \"$wanted\")"
+        status=1
+    fi
+}
+
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
+touch "$folder/horse.ply" "$folder/horse.png" "$folder/notes.txt"
+
+offers "generate" lumen g
+offers "--help --version" lumen --
+offers "--parts --points" lumen generate horse --p
+offers "auto procedural" lumen generate horse --engine ""
+offers "standard" lumen generate horse --quality s
+offers "$folder/horse.ply $folder/horse.png" lumen generate horse -o "$folder/"
+offers "$folder/horse.png" lumen generate horse cat --sheet "$folder/"
+offers "" lumen generate --points ""
+offers "" lumen generate "a horse gallop"
+offers "generate" lumen help g
+exit "$status"
