@@ -1,0 +1,88 @@
+/*
+ * files.h: a shape becomes the bytes of a file.
+ *
+ *     status = files_write(shape, "horse.glb", &error);       // the ending chooses the format
+ *
+ *     buffer bytes;                                           // or only the bytes, for a service
+ *     buffer_open(&bytes, FILES_BYTES_MAX);
+ *     status = files_json(shape, &bytes, &error);
+ *     buffer_close(&bytes);
+ *
+ * Formats append to a buffer that the caller opened and closes, whether or not they fail. They read the
+ * shape and nothing else, write no file, and the same shape gives the same bytes. Names and texts inside
+ * a shape come from outside: no format lets one break out of its field.
+ *
+ * Every array of a shape except the positions may be NULL, and so may the optional arrays of a mesh;
+ * parts may be empty. Errors of all formats: LUMEN_ERROR_MEMORY when memory or the buffer's bound is
+ * reached, LUMEN_ERROR_FAILED when a mesh is broken (an index beyond its vertices, a coordinate that is
+ * not finite).
+ */
+#ifndef LUMEN_FILES_FILES_H
+#define LUMEN_FILES_FILES_H
+
+#include "base/buffer.h"
+#include "lumen.h"
+
+/* A bound for the buffer of any one file. The largest real shapes stay far below. */
+#define FILES_BYTES_MAX ((size_t)1 << 30)
+
+typedef enum files_format {
+    FILES_PLY,
+    FILES_GLB,
+    FILES_STL,
+    FILES_JSON,
+    FILES_PNG,
+    FILES_FORMATS /* how many there are */
+} files_format;
+
+/* The format that the ending of `path` names, in any case. LUMEN_ERROR_INVALID lists those there are. */
+lumen_status files_format_of(const char *path, files_format *format, lumen_error *error);
+
+/* The bytes of a shape in a format: one of the functions below, or a picture (picture/picture.h). */
+lumen_status files_encode(const lumen_shape *shape, files_format format, buffer *out, lumen_error *error);
+
+/* ---- Formats ---------------------------------------------------------------------------------- */
+
+/* PLY 1.0, binary_little_endian: the points. x y z nx ny nz (float), red green blue part_id (uchar),
+ * attachment (float): 32 bytes a point. Comments say the text, the template, the pipeline, the key, the
+ * seed and the parts ("comment part 1 head"); what is not printable ASCII there is escaped. */
+lumen_status files_ply(const lumen_shape *shape, buffer *out, lumen_error *error);
+
+/* glTF 2.0 binary: the part meshes. A root node named after the subject has one named node per part that
+ * is not empty, with the mesh, the normals, the vertex colors and a material of its own. Colors are linear;
+ * what is seen is baseColorFactor (the brightest of the part) times COLOR_0. */
+lumen_status files_glb(const lumen_shape *shape, buffer *out, lumen_error *error);
+
+/* Binary STL: all triangles of all parts, in the frame of the shape (+Y up), a normal per facet. */
+lumen_status files_stl(const lumen_shape *shape, buffer *out, lumen_error *error);
+
+/* The JSON object that the service answers and that `generate` writes: positions (base64, float32 little-
+ * endian, xyz), part_ids and attachments (base64, uint8; attachments 0..255), part_names, part_colors
+ * ("#rrggbb"), template_type, bounding_box, pipeline, cached, generation_time_ms, key, seed, subject,
+ * concept, verb, text and motion. Seeds above 2^63 - 1, which no request can carry, become a string. */
+lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *error);
+
+/* ---- Writing ---------------------------------------------------------------------------------- */
+
+/* Puts bytes into a file that appears whole or not at all: they are written to a new file in the same
+ * folder, flushed to the disk and renamed. On failure that file is removed, an older file of the name stays
+ * as it was, and LUMEN_ERROR_IO names the path, the reason and the mend. */
+lumen_status files_save(const buffer *bytes, const char *path, lumen_error *error);
+
+/* files_format_of, files_encode and files_save in one. */
+lumen_status files_write(const lumen_shape *shape, const char *path, lumen_error *error);
+
+/* Draws `count` shapes, each with its text below, as one PNG of `columns` columns (0: chosen). */
+lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, const char *path,
+                               lumen_error *error);
+
+/* ---- Encodings -------------------------------------------------------------------------------- */
+
+/* Appends `size` bytes as base64 with padding (RFC 4648, section 4). */
+void files_base64(buffer *out, const void *bytes, size_t size);
+
+/* Appends at most `limit` bytes of printable ASCII that stand for `text`: anything else and the backslash
+ * becomes \\ \xNN \uNNNN or \UNNNNNNNN, and a text that would be longer ends in "...". */
+void files_escape(buffer *out, const char *text, size_t limit);
+
+#endif

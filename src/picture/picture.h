@@ -1,0 +1,66 @@
+/*
+ * picture.h: a shape becomes a picture.
+ *
+ *     picture_image image = {0};
+ *     picture_options options = {.legend = true, .caption = shape->text};
+ *     status = picture_render(shape, &options, &image, &error);        // 1024 x 1024
+ *     status = picture_write_png(&image, &bytes, &error);
+ *     picture_free(&image);
+ *
+ * The part meshes stand on a dark ground under a key light, a sky and a rim light, seen from the front
+ * and the side. Everything is drawn on the processor, needs no file and no display, and is the same every
+ * time (to the bit only on the same machine). The way of a picture: scene.h gathers the meshes, camera.h
+ * frames them, raster.h finds what is visible, light.h how much light arrives there, render.c joins them.
+ */
+#ifndef LUMEN_PICTURE_PICTURE_H
+#define LUMEN_PICTURE_PICTURE_H
+
+#include "base/buffer.h"
+#include "lumen.h"
+
+enum {
+    PICTURE_SIZE_DEFAULT = 1024,
+    PICTURE_SIZE_MIN = 16,
+    PICTURE_SIZE_MAX = 8192,
+    PICTURE_SHEET_MAX = 1024 /* shapes of one sheet */
+};
+
+/* Pixels (height, width, 3) sRGB, top row first. Belongs to whoever rendered it: picture_free. */
+typedef struct picture_image {
+    uint32_t width;
+    uint32_t height;
+    uint8_t *pixels;
+} picture_image;
+
+typedef enum picture_coloring {
+    PICTURE_NATURAL = 0, /* the colors of the vertices */
+    PICTURE_BY_PART      /* one color per part */
+} picture_coloring;
+
+/* Zero in any field means the usual. */
+typedef struct picture_options {
+    uint32_t width, height; /* pixels, PICTURE_SIZE_MIN to PICTURE_SIZE_MAX; 0: 1024 */
+    bool legend;            /* names and colors of the parts below the shape */
+    const char *caption;    /* UTF-8; NULL or "": none */
+    picture_coloring coloring;
+    float azimuth;   /* degrees from the front (+Z) toward the shape's left (+X) at which the viewer stands;
+                      * 0: chosen from the proportions (use 360 for exactly the front) */
+    float elevation; /* degrees above the horizon; 0: chosen */
+} picture_options;
+
+/* Draws one shape. `options` may be NULL. Errors: LUMEN_ERROR_INVALID for a size out of range,
+ * LUMEN_ERROR_MEMORY, LUMEN_ERROR_FAILED when a mesh has an index beyond its vertices. */
+lumen_status picture_render(const lumen_shape *shape, const picture_options *options, picture_image *image,
+                            lumen_error *error);
+
+/* Draws `count` (1 to PICTURE_SHEET_MAX) shapes as tiles of 256 pixels with their texts below, row by row in
+ * `columns` columns; 0 columns: as square as it gets, 10 for 100. */
+lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, picture_image *image,
+                           lumen_error *error);
+
+/* Appends the image as PNG (RGB, 8 bits, sRGB chunk). */
+lumen_status picture_write_png(const picture_image *image, buffer *out, lumen_error *error);
+
+void picture_free(picture_image *image);
+
+#endif
