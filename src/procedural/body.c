@@ -120,6 +120,7 @@ typedef struct part_field {
     const model *individual;
     uint32_t part;
     bool joined;
+    float overlap; /* how far a joined part reaches under its neighbors' skin, so that the rim of the cut stays hidden */
     part_set parts;
 } part_field;
 
@@ -174,7 +175,7 @@ static void evaluate_batch(const part_field *field, const neighborhood *near, fl
     }
     for (uint32_t i = 0; i < near->count; i++) {
         /* A part with no solid near is outside, however near the others are. */
-        float share = !any_own ? FAR : !any_other ? -FAR : 0.5f * (own[i] - others[i]);
+        float share = !any_own ? FAR : !any_other ? -FAR : 0.5f * (own[i] - others[i]) - field->overlap;
         values[i] = !any ? FAR : values[i] > share ? values[i] : share;
     }
 }
@@ -401,6 +402,7 @@ static lumen_status mesh_part(const model *individual, uint32_t k, float usual_c
         lattice.origin[axis] = 0.5f * (low[axis] + high[axis]) - 0.5f * lattice.cell * (float)lattice.cells[axis];
     }
     part_field own = field_of(individual, k);
+    own.overlap = 0.7f * lattice.cell;
     scalar_field field = {.evaluate = evaluate_field, .user = &own, .lipschitz = 1.2f};
     lumen_status status = isosurface_extract(&field, &lattice, scratch, result, mesh, NULL, error);
     if (status != LUMEN_OK || mesh->vertex_count == 0)
@@ -410,6 +412,7 @@ static lumen_status mesh_part(const model *individual, uint32_t k, float usual_c
     mesh->hidden = arena_array(result, uint8_t, mesh->triangle_count);
     if (mesh->attachments == NULL || mesh->colors == NULL || mesh->hidden == NULL)
         return lumen_fail_memory(error, "the mesh of a part");
+    memset(mesh->attachments, 0, mesh->vertex_count * sizeof *mesh->attachments);
     compute_attachments(individual, k, mesh);
     compute_colors(individual, k, mesh);
     return compute_hidden(individual, 0.4f * lattice.cell, scratch, mesh, k, error);

@@ -325,7 +325,7 @@ static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *e
                               "%s:%u: concept '%s' sets '%s', which template '%s' does not have; correct the name",
                               entry->source, entry->line, entry->name, entry->proportions[i].name, entry->shape->name);
     for (uint32_t i = 0; i < entry->color_count; i++) {
-        bool found = false;
+        bool found = strcmp(entry->colors[i].name, SCULPT_ALL_COLORS) == 0;
         for (uint32_t k = 0; k < entry->shape->color_count; k++)
             found = found || strcmp(entry->shape->colors[k].name, entry->colors[i].name) == 0;
         if (!found)

@@ -20,6 +20,9 @@ enum {
     SCULPT_ANCESTORS_MAX = 8    /* concept of concept of ... of template */
 };
 
+/* In a concept: every color that may be painted. */
+#define SCULPT_ALL_COLORS "all"
+
 /* ---- Expressions: a stack machine over vectors; a number fills all three components --------------- */
 
 typedef enum operation {
