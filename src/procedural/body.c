@@ -175,8 +175,12 @@ static void evaluate_batch(const part_field *field, const neighborhood *near, fl
     }
     for (uint32_t i = 0; i < near->count; i++) {
         /* A part with no solid near is outside, however near the others are. */
-        float share = !any_own ? FAR : !any_other ? -FAR : 0.5f * (own[i] - others[i]) - field->overlap;
-        values[i] = !any ? FAR : values[i] > share ? values[i] : share;
+        float share = !any_own ? FAR : !any_other ? -FAR : 0.5f * (own[i] - others[i]);
+        /* Beyond its border a part dives under its neighbor, so that the rim of its cut stays out of sight. */
+        float dive = share > 0.0f ? 0.4f * share : 0.0f;
+        float skin = values[i] + dive;
+        share -= field->overlap;
+        values[i] = !any ? FAR : skin > share ? skin : share;
     }
 }
 
