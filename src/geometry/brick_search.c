@@ -182,7 +182,7 @@ static lumen_status descend(brick_search_state *search, unsigned level, const ui
         for (int axis = 0; axis < 3; axis++) {
             child[axis] = 2 * node[axis] + (which >> axis & 1);
             uint32_t first = (child[axis] << below) * BRICK_SIDE;
-            uint32_t last = first + (BRICK_SIDE << below) - 1;
+            uint32_t last = first + ((uint32_t)BRICK_SIDE << below) - 1;
             if (last > grid->lattice->cells[axis])
                 last = grid->lattice->cells[axis];
             exists = exists && first <= grid->lattice->cells[axis];

@@ -8,6 +8,7 @@
 #ifndef LUMEN_GEOMETRY_TRIANGLE_H
 #define LUMEN_GEOMETRY_TRIANGLE_H
 
+#include <float.h>
 #include <math.h>
 
 #include "base/vector.h"
@@ -26,7 +27,7 @@ static inline float triangle_scale(const lumen_mesh *meshes, size_t count)
         float half = 0.5f * high[axis] - 0.5f * low[axis];
         size = half > size ? half : size;
     }
-    if (!(size > 1e-36f) || !isfinite(size))
+    if (!(size > FLT_MIN) || !isfinite(size))
         return 1.0f;
     int exponent;
     frexpf(size, &exponent);
