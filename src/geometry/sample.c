@@ -3,11 +3,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/dispatch.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "geometry/triangle.h"
 
-enum { MESHES_MAX = 255 };
+enum { MESHES_MAX = 255, BATCH = 128 };
 
 /* Where one point goes: the triangle that its stratum of the area falls into. */
 typedef struct strata {
@@ -15,19 +16,49 @@ typedef struct strata {
     uint8_t *meshes;     /* (N) */
 } strata;
 
+/* Writes twice the scaled areas of `count` triangles. The edges are gathered first, so that the arithmetic
+ * runs on vectors. */
+LUMEN_DISPATCH
+static void measure_triangles(const float *positions, const uint32_t *triangles, size_t count, float scale,
+                              float areas[BATCH])
+{
+    float edges[6][BATCH];
+    for (size_t t = 0; t < count; t++) {
+        const float *a = &positions[3 * (size_t)triangles[3 * t]];
+        const float *b = &positions[3 * (size_t)triangles[3 * t + 1]];
+        const float *c = &positions[3 * (size_t)triangles[3 * t + 2]];
+        for (size_t axis = 0; axis < 3; axis++) {
+            edges[axis][t] = (b[axis] - a[axis]) * scale;
+            edges[3 + axis][t] = (c[axis] - a[axis]) * scale;
+        }
+    }
+    for (size_t t = 0; t < count; t++) {
+        vec3 u = vec3_make(edges[0][t], edges[1][t], edges[2][t]);
+        vec3 v = vec3_make(edges[3][t], edges[4][t], edges[5][t]);
+        areas[t] = vec3_length(vec3_cross(u, v));
+    }
+}
+
 /* Fills cumulative[t] with the visible area up to and including triangle t, over all meshes in order. What
- * is hidden, degenerate, or not a number adds nothing. Areas are doubled and in scaled units. */
+ * is hidden, degenerate, or not a number adds nothing. */
 static double sum_areas(const lumen_mesh *meshes, size_t mesh_count, double *cumulative)
 {
     double sum = 0.0;
     float scale = triangle_scale(meshes, mesh_count);
     for (size_t m = 0; m < mesh_count; m++) {
         const lumen_mesh *mesh = &meshes[m];
-        for (size_t t = 0; t < mesh->triangle_count; t++) {
-            float area = vec3_length(triangle_cross(mesh->positions, &mesh->triangles[3 * t], scale));
-            bool counts = area < INFINITY && (mesh->hidden == NULL || mesh->hidden[t] == 0);
-            sum += counts ? (double)area : 0.0;
-            *cumulative++ = sum;
+        for (size_t start = 0; start < mesh->triangle_count; start += BATCH) {
+            size_t count = mesh->triangle_count - start;
+            count = count < BATCH ? count : BATCH;
+            float areas[BATCH];
+            measure_triangles(mesh->positions, &mesh->triangles[3 * start], count, scale, areas);
+            if (mesh->hidden != NULL)
+                for (size_t t = 0; t < count; t++)
+                    areas[t] = mesh->hidden[start + t] != 0 ? 0.0f : areas[t];
+            for (size_t t = 0; t < count; t++) {
+                sum += areas[t] < INFINITY ? (double)areas[t] : 0.0;
+                *cumulative++ = sum;
+            }
         }
     }
     return sum;
@@ -49,6 +80,8 @@ static void choose_triangles(const lumen_mesh *meshes, size_t mesh_count, const 
     double width = total / (double)count;
     for (uint32_t k = 0; k < count; k++) {
         double place = ((double)k + (double)random_float(generator)) * width;
+        while (at + 4 < last && cumulative[at + 3] <= place)
+            at += 4;
         while (at < last && cumulative[at] <= place)
             at++;
         while (at - mesh_start >= meshes[mesh].triangle_count)
@@ -77,7 +110,7 @@ static uint32_t largest_quotient(uint32_t a, uint32_t b)
  * evenly: near the golden section, and with small quotients all the way (see the three-gap theorem). */
 static uint32_t even_step(uint32_t count)
 {
-    enum { CANDIDATES = 64 };
+    enum { CANDIDATES = 16 };
     if (count < 3)
         return 1;
     uint32_t golden = (uint32_t)((double)count * 0.6180339887498949);

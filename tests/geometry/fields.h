@@ -109,8 +109,8 @@ static inline lumen_mesh extract_shape(arenas *memory, shape_function *shape, ui
     isosurface_lattice lattice = unit_lattice(cells);
     lumen_mesh mesh;
     isosurface_statistics counted;
-    assert_int_equal(
-        isosurface_extract(&field, &lattice, memory->scratch, memory->result, &mesh, &counted, NULL), LUMEN_OK);
+    assert_int_equal(isosurface_extract(&field, &lattice, memory->scratch, memory->result, &mesh, &counted, NULL),
+                     LUMEN_OK);
     assert_int_equal(counted.evaluations, user.asked);
     if (statistics != NULL)
         *statistics = counted;

@@ -13,9 +13,9 @@ static float *lattice_values(arenas *memory, shape_function *shape, const isosur
     for (uint32_t z = 0; z <= n[2]; z++)
         for (uint32_t y = 0; y <= n[1]; y++)
             for (uint32_t x = 0; x <= n[0]; x++)
-                *out++ = shape(lattice->origin[0] + lattice->cell * (float)x,
-                               lattice->origin[1] + lattice->cell * (float)y,
-                               lattice->origin[2] + lattice->cell * (float)z);
+                *out++ =
+                    shape(lattice->origin[0] + lattice->cell * (float)x, lattice->origin[1] + lattice->cell * (float)y,
+                          lattice->origin[2] + lattice->cell * (float)z);
     return values;
 }
 
@@ -121,8 +121,8 @@ static void sparse_evaluation_gives_the_same_bytes_as_a_dense_one(void **state)
             isosurface_lattice lattice = unit_lattice(cells);
             lumen_mesh dense;
             float *values = lattice_values(memory, shapes[i], &lattice);
-            assert_int_equal(
-                isosurface_extract_values(values, &lattice, memory->scratch, memory->result, &dense, NULL), LUMEN_OK);
+            assert_int_equal(isosurface_extract_values(values, &lattice, memory->scratch, memory->result, &dense, NULL),
+                             LUMEN_OK);
             lumen_mesh sparse = extract_shape(memory, shapes[i], cells, 1.0f, NULL);
             lumen_mesh full = extract_shape(memory, shapes[i], cells, 0.0f, NULL);
             assert_same_mesh(&dense, &sparse);
@@ -215,14 +215,12 @@ static void an_impossible_lattice_is_refused(void **state)
         lumen_mesh mesh;
         lumen_error error = {0};
         float values[5 * 5 * 5] = {0};
-        assert_int_equal(
-            isosurface_extract(&field, &wrong[i], memory->scratch, memory->result, &mesh, NULL, &error),
-            LUMEN_ERROR_INVALID);
+        assert_int_equal(isosurface_extract(&field, &wrong[i], memory->scratch, memory->result, &mesh, NULL, &error),
+                         LUMEN_ERROR_INVALID);
         assert_true(strlen(error.message) > 20);
         assert_null(mesh.positions);
-        assert_int_equal(
-            isosurface_extract_values(values, &wrong[i], memory->scratch, memory->result, &mesh, &error),
-            LUMEN_ERROR_INVALID);
+        assert_int_equal(isosurface_extract_values(values, &wrong[i], memory->scratch, memory->result, &mesh, &error),
+                         LUMEN_ERROR_INVALID);
     }
     assert_int_equal(user.asked, 0);
 }
@@ -233,9 +231,8 @@ static void one_arena_for_both_is_refused(void **state)
     isosurface_lattice lattice = unit_lattice(4);
     float values[125] = {0};
     lumen_mesh mesh;
-    assert_int_equal(
-        isosurface_extract_values(values, &lattice, memory->scratch, memory->scratch, &mesh, NULL),
-        LUMEN_ERROR_INVALID);
+    assert_int_equal(isosurface_extract_values(values, &lattice, memory->scratch, memory->scratch, &mesh, NULL),
+                     LUMEN_ERROR_INVALID);
 }
 
 static void what_the_field_returns_stops_the_extraction_and_is_passed_on(void **state)

@@ -7,10 +7,8 @@ static uint32_t tetrahedron_triangles[] = {0, 2, 1, 0, 1, 3, 1, 2, 3, 0, 3, 2};
 
 static lumen_mesh tetrahedron(void)
 {
-    return (lumen_mesh){.vertex_count = 4,
-                        .triangle_count = 4,
-                        .positions = tetrahedron_positions,
-                        .triangles = tetrahedron_triangles};
+    return (lumen_mesh){
+        .vertex_count = 4, .triangle_count = 4, .positions = tetrahedron_positions, .triangles = tetrahedron_triangles};
 }
 
 static void a_tetrahedron_is_in_order(void **state)

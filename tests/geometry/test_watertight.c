@@ -81,8 +81,8 @@ static void random_signs_are_closed_also_where_they_reach_the_border(void **stat
 static void values_that_are_no_numbers_do_no_harm(void **state)
 {
     arenas *memory = *state;
-    static const float strange[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-45f, -1e-45f, 3e38f, -3e38f, 1.0f,
-                                    -1.0f};
+    static const float strange[] = {NAN,    -NAN,    INFINITY, -INFINITY, 0.0f, -0.0f,
+                                    1e-45f, -1e-45f, 3e38f,    -3e38f,    1.0f, -1.0f};
     random_state generator = random_seed(2);
     float values[10 * 10 * 10];
     const uint32_t cells[3] = {9, 9, 9};
