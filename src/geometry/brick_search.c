@@ -245,9 +245,14 @@ static lumen_status list_add(brick_list *list, arena *scratch, size_t brick, lum
 static bool ends_of_cut_edges(const brick_grid *grid, size_t index, uint64_t ends[4])
 {
     uint64_t own = grid->inside[index];
-    uint64_t x = own ^ brick_next_x(own, grid->inside[index + grid->step[0]]);
-    uint64_t y = own ^ brick_next_y(own, grid->inside[index + grid->step[1]]);
-    uint64_t z = own ^ brick_next_z(own, grid->inside[index + grid->step[2]]);
+    uint64_t far_x = grid->inside[index + grid->step[0]];
+    uint64_t far_y = grid->inside[index + grid->step[1]];
+    uint64_t far_z = grid->inside[index + grid->step[2]];
+    if ((own | far_x | far_y | far_z) == 0 || (own & far_x & far_y & far_z) == ~UINT64_C(0))
+        return false;
+    uint64_t x = own ^ brick_next_x(own, far_x);
+    uint64_t y = own ^ brick_next_y(own, far_y);
+    uint64_t z = own ^ brick_next_z(own, far_z);
     ends[0] = x | y | z | (x << 1 & ~BRICK_FIRST_X) | (y << 4 & ~BRICK_FIRST_Y) | z << 16;
     ends[1] = x >> 3 & BRICK_FIRST_X;
     ends[2] = y >> 12 & BRICK_FIRST_Y;

@@ -142,6 +142,39 @@ static bool allocate_points(arena *result, uint32_t count, point_cloud *points)
            points->part_ids != NULL && points->colors != NULL;
 }
 
+/* The points are written in stages of a batch, each a short loop of independent loads: consecutive points
+ * lie far apart in the mesh, and so the processor waits for many of them at once. */
+typedef struct point_batch {
+    size_t count;
+    const lumen_mesh *meshes[BATCH];
+    uint32_t corners[BATCH][3];
+    float weights[BATCH][3];
+} point_batch;
+
+/* The first half of a batch: which triangle, and where in it. Returns the stratum behind the last. */
+static uint32_t place_points(const lumen_mesh *meshes, const strata *chosen, uint32_t stratum, uint32_t step,
+                             uint32_t strata_count, random_state *generator, point_batch *batch, uint8_t *part_ids)
+{
+    uint32_t triangles[BATCH];
+    for (size_t i = 0; i < batch->count; i++) {
+        size_t mesh = chosen->meshes[stratum];
+        triangles[i] = chosen->triangles[stratum];
+        batch->meshes[i] = &meshes[mesh];
+        part_ids[i] = (uint8_t)(mesh + 1);
+        stratum = stratum >= strata_count - step ? stratum - (strata_count - step) : stratum + step;
+    }
+    for (size_t i = 0; i < batch->count; i++)
+        memcpy(batch->corners[i], &batch->meshes[i]->triangles[3 * (size_t)triangles[i]], sizeof batch->corners[i]);
+    for (size_t i = 0; i < batch->count; i++) {
+        float root = sqrtf(random_float(generator));
+        float along = random_float(generator);
+        batch->weights[i][0] = 1.0f - root;
+        batch->weights[i][1] = root * (1.0f - along);
+        batch->weights[i][2] = root * along;
+    }
+    return stratum;
+}
+
 static inline vec3 blend3(const float *values, const uint32_t corner[3], const float weight[3])
 {
     const float *a = &values[3 * (size_t)corner[0]];
@@ -159,41 +192,56 @@ static inline void store3(float *out, vec3 value)
     out[2] = value.z;
 }
 
-/* Writes point i, somewhere in the triangle. */
-static inline void write_point(const lumen_mesh *mesh, size_t triangle, random_state *generator, size_t i,
-                               point_cloud *points)
+static void write_positions(const point_batch *batch, float *positions)
 {
-    const uint32_t *corner = &mesh->triangles[3 * triangle];
-    float root = sqrtf(random_float(generator));
-    float along = random_float(generator);
-    float weight[3] = {1.0f - root, root * (1.0f - along), root * along};
+    for (size_t i = 0; i < batch->count; i++)
+        store3(&positions[3 * i], blend3(batch->meshes[i]->positions, batch->corners[i], batch->weights[i]));
+}
 
-    store3(&points->positions[3 * i], blend3(mesh->positions, corner, weight));
-    vec3 normal = vec3_make(0.0f, 0.0f, 0.0f);
-    if (mesh->normals != NULL)
-        normal = blend3(mesh->normals, corner, weight);
-    float squared = vec3_dot(normal, normal);
-    if (squared > 1e-12f && squared < 1e12f) {
-        normal = vec3_scale(normal, 1.0f / sqrtf(squared));
-    } else {
-        vec3 face = triangle_cross(mesh->positions, corner, 1.0f);
-        normal = unit_vector(face, vec3_make(0.0f, 1.0f, 0.0f));
+/* Where the vertices have no normals, or opposite ones, the triangle's own stands in. */
+static void write_normals(const point_batch *batch, float *normals)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const lumen_mesh *mesh = batch->meshes[i];
+        vec3 normal = vec3_make(0.0f, 0.0f, 0.0f);
+        if (mesh->normals != NULL)
+            normal = blend3(mesh->normals, batch->corners[i], batch->weights[i]);
+        float squared = vec3_dot(normal, normal);
+        if (squared > 1e-12f && squared < 1e12f)
+            normal = vec3_scale(normal, 1.0f / sqrtf(squared));
+        else
+            normal = triangle_normal(mesh->positions, batch->corners[i], vec3_make(0.0f, 1.0f, 0.0f));
+        store3(&normals[3 * i], normal);
     }
-    store3(&points->normals[3 * i], normal);
+}
 
-    float attachment = 0.0f;
-    if (mesh->attachments != NULL)
-        attachment = mesh->attachments[corner[0]] * weight[0] + mesh->attachments[corner[1]] * weight[1] +
-                     mesh->attachments[corner[2]] * weight[2];
-    points->attachments[i] = attachment;
-    for (size_t channel = 0; channel < 3; channel++) {
-        float color = 255.0f;
-        if (mesh->colors != NULL) {
-            color = 0.5f;
-            for (int k = 0; k < 3; k++)
-                color += (float)mesh->colors[3 * (size_t)corner[k] + channel] * weight[k];
+static void write_attachments(const point_batch *batch, float *attachments)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const float *values = batch->meshes[i]->attachments;
+        const uint32_t *corner = batch->corners[i];
+        const float *weight = batch->weights[i];
+        attachments[i] = 0.0f;
+        if (values != NULL)
+            attachments[i] = values[corner[0]] * weight[0] + values[corner[1]] * weight[1] + values[corner[2]] * weight[2];
+    }
+}
+
+static void write_colors(const point_batch *batch, uint8_t *colors)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const uint8_t *values = batch->meshes[i]->colors;
+        const uint32_t *corner = batch->corners[i];
+        const float *weight = batch->weights[i];
+        for (size_t channel = 0; channel < 3; channel++) {
+            float color = 255.0f;
+            if (values != NULL) {
+                color = 0.5f;
+                for (int k = 0; k < 3; k++)
+                    color += (float)values[3 * (size_t)corner[k] + channel] * weight[k];
+            }
+            colors[3 * i + channel] = (uint8_t)float_clamp(color, 0.0f, 255.0f);
         }
-        points->colors[3 * i + channel] = (uint8_t)float_clamp(color, 0.0f, 255.0f);
     }
 }
 
@@ -232,11 +280,14 @@ lumen_status sample_surfaces(const lumen_mesh *meshes, size_t mesh_count, uint32
     choose_triangles(meshes, mesh_count, cumulative, total, count, &generator, &chosen);
     uint32_t step = even_step(count);
     uint32_t stratum = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        size_t mesh = chosen.meshes[stratum];
-        write_point(&meshes[mesh], chosen.triangles[stratum], &generator, i, points);
-        points->part_ids[i] = (uint8_t)(mesh + 1);
-        stratum = stratum >= count - step ? stratum - (count - step) : stratum + step;
+    for (size_t start = 0; start < count; start += BATCH) {
+        point_batch batch;
+        batch.count = count - start < BATCH ? count - start : BATCH;
+        stratum = place_points(meshes, &chosen, stratum, step, count, &generator, &batch, &points->part_ids[start]);
+        write_positions(&batch, &points->positions[3 * start]);
+        write_normals(&batch, &points->normals[3 * start]);
+        write_attachments(&batch, &points->attachments[start]);
+        write_colors(&batch, &points->colors[3 * start]);
     }
 
 done:

@@ -59,4 +59,25 @@ static inline vec3 unit_vector(vec3 a, vec3 fallback)
     return isfinite(squared) ? vec3_scale(a, 1.0f / sqrtf(squared)) : fallback;
 }
 
+/* The unit normal of a triangle of any size; `fallback` where it has no area. */
+static inline vec3 triangle_normal(const float *positions, const uint32_t corners[3], vec3 fallback)
+{
+    float edges[6];
+    float largest = 0.0f;
+    for (size_t i = 0; i < 6; i++) {
+        size_t axis = i % 3;
+        float from = positions[3 * (size_t)corners[0] + axis];
+        float to = positions[3 * (size_t)corners[1 + i / 3] + axis];
+        edges[i] = 0.5f * to - 0.5f * from;
+        largest = fmaxf(largest, fabsf(edges[i]));
+    }
+    if (!(largest > FLT_MIN) || !isfinite(largest))
+        return fallback;
+    for (size_t i = 0; i < 6; i++)
+        edges[i] /= largest;
+    vec3 first = vec3_make(edges[0], edges[1], edges[2]);
+    vec3 second = vec3_make(edges[3], edges[4], edges[5]);
+    return unit_vector(vec3_cross(first, second), fallback);
+}
+
 #endif
