@@ -52,8 +52,6 @@ static void batch_add(point_batch *batch, const isosurface_lattice *lattice, flo
 
 static lumen_status batch_ask(brick_search_state *search, point_batch *batch)
 {
-    if (batch->count == 0)
-        return LUMEN_OK;
     *search->evaluations += batch->count;
     return search->field->evaluate(search->field->user, batch->count, batch->x, batch->y, batch->z, batch->values,
                                    search->error);

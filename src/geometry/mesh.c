@@ -159,9 +159,7 @@ static bool allocate_topology(const lumen_mesh *mesh, arena *scratch, topology *
 {
     size_t triangles = mesh->triangle_count;
     size_t places = 16;
-    while (places < triangles * 3) /* a closed mesh has 1.5 T edges, any mesh at most 3 T */
-        places *= 2;
-    if (triangles * 3 == places)
+    while (places < triangles * 3) /* a closed mesh has 1.5 T edges, any mesh at most 3 T: some stay empty */
         places *= 2;
     *found = (topology){.mask = places - 1};
     found->edges = arena_array(scratch, edge_entry, places);
@@ -179,14 +177,12 @@ static bool allocate_topology(const lumen_mesh *mesh, arena *scratch, topology *
     return true;
 }
 
-/* Whether each vertex has one fan. `seen` (V) is for its own use. */
+/* Whether each vertex has one fan, all indices being valid. `seen` (V) is for its own use. */
 static bool one_fan_each(const lumen_mesh *mesh, topology *found, uint8_t *seen)
 {
     memset(seen, 0, mesh->vertex_count);
     for (uint32_t t = 0; t < mesh->triangle_count; t++) {
         const uint32_t *corner = &mesh->triangles[3 * (size_t)t];
-        if (!triangle_is_valid(mesh, corner))
-            continue;
         for (uint32_t i = 0; i < 3; i++) {
             if (found->fans[3 * t + i] != 3 * t + i)
                 continue;

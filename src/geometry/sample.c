@@ -223,7 +223,8 @@ static void write_attachments(const point_batch *batch, float *attachments)
         const float *weight = batch->weights[i];
         attachments[i] = 0.0f;
         if (values != NULL)
-            attachments[i] = values[corner[0]] * weight[0] + values[corner[1]] * weight[1] + values[corner[2]] * weight[2];
+            attachments[i] =
+                values[corner[0]] * weight[0] + values[corner[1]] * weight[1] + values[corner[2]] * weight[2];
     }
 }
 

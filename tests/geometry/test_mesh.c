@@ -166,6 +166,21 @@ static void normals_point_outward_at_any_scale(void **state)
     }
 }
 
+static void a_speck_in_a_large_mesh_has_its_normals(void **state)
+{
+    (void)state;
+    float positions[] = {0, 0, 0, 1e5f, 0, 0, 0, 1e5f, 0, 0, 0, 0, 1e-5f, 0, 0, 0, 0, 1e-5f};
+    uint32_t triangles[] = {0, 1, 2, 3, 4, 5};
+    float normals[18];
+    lumen_mesh mesh = {
+        .vertex_count = 6, .triangle_count = 2, .positions = positions, .normals = normals, .triangles = triangles};
+    mesh_compute_normals(&mesh);
+    for (int v = 0; v < 3; v++) {
+        assert_true(fabsf(normals[3 * v + 2] - 1.0f) < 1e-6f);
+        assert_true(fabsf(normals[3 * (3 + v) + 1] + 1.0f) < 1e-6f);
+    }
+}
+
 static void normals_weigh_triangles_by_their_area(void **state)
 {
     (void)state;
@@ -204,6 +219,13 @@ static void the_box_holds_all_meshes(void **state)
     assert_memory_equal(low, ((float[3]){-3, 0, 0}), sizeof low);
     assert_memory_equal(high, ((float[3]){1, 1, 7}), sizeof high);
     assert_false(mesh_bounds(meshes, 1, low, high));
+    float strange[] = {NAN, 1, 2, 1, NAN, 3};
+    lumen_mesh partly = {.vertex_count = 2, .positions = strange};
+    assert_true(mesh_bounds(&partly, 1, low, high));
+    assert_memory_equal(low, ((float[3]){1, 1, 2}), sizeof low);
+    assert_memory_equal(high, ((float[3]){1, 1, 3}), sizeof high);
+    partly.vertex_count = 1;
+    assert_false(mesh_bounds(&partly, 1, low, high));
     assert_false(mesh_bounds(NULL, 0, low, high));
 }
 
@@ -221,6 +243,7 @@ int main(void)
         test_with_arenas(an_empty_mesh_is_closed),
         test_with_arenas(a_great_fan_takes_no_longer_than_its_size),
         cmocka_unit_test(normals_point_outward_at_any_scale),
+        cmocka_unit_test(a_speck_in_a_large_mesh_has_its_normals),
         cmocka_unit_test(normals_weigh_triangles_by_their_area),
         cmocka_unit_test(a_vertex_without_area_points_up),
         cmocka_unit_test(the_box_holds_all_meshes),
