@@ -223,8 +223,9 @@ static void write_attachments(const point_batch *batch, float *attachments)
         const float *weight = batch->weights[i];
         attachments[i] = 0.0f;
         if (values != NULL)
-            attachments[i] =
-                values[corner[0]] * weight[0] + values[corner[1]] * weight[1] + values[corner[2]] * weight[2];
+            /* The weights' sum may miss one by a rounding; what is given as a share must stay one. */
+            attachments[i] = float_clamp(
+                values[corner[0]] * weight[0] + values[corner[1]] * weight[1] + values[corner[2]] * weight[2], 0.0f, 1.0f);
     }
 }
 

@@ -260,6 +260,8 @@ void solid_distances(const solid *one, piece_range pieces, uint32_t count, const
     float ly[SOLID_BATCH_MAX];
     float lz[SOLID_BATCH_MAX];
     float radial[SOLID_BATCH_MAX];
+    if (count == 0)
+        return;
     if (one->kind == SOLID_BALL) {
         ball_distances(one, count, x, y, z, distances);
         return;
