@@ -55,7 +55,8 @@ static void cut_words(const char *folded, word_items *out)
         }
         if (kind == UNICODE_END)
             return;
-        follows_break = follows_break || kind == UNICODE_PUNCTUATION;
+        bool abbreviates = *here == '.' && out->count > 0 && out->items[out->count - 1].length <= 2; /* "St. Bernard" */
+        follows_break = follows_break || (kind == UNICODE_PUNCTUATION && !abbreviates);
     }
 }
 
@@ -157,10 +158,10 @@ static uint32_t longest_span(const word_item *first, uint32_t left)
     return words;
 }
 
-/* Whether some expression starts with this word and the next. */
+/* Whether some expression starts with this word and the first letter of the next: "geese" must find "goose". */
 static bool may_start(const words_table *table, const word_item *first)
 {
-    return table_has_prefix(table, first->text, span_length(first, 2) - (first[1].length > 2 ? first[1].length - 2 : 0));
+    return table_has_prefix(table, first->text, span_length(first, 2) - (first[1].length - 1));
 }
 
 static uint32_t manner_span(word_item *first, uint32_t longest)
@@ -177,13 +178,27 @@ static uint32_t manner_span(word_item *first, uint32_t longest)
     return 0;
 }
 
+/* Whether the first word of an expression only tells how the rest is: a "brown bear" is a bear that is brown,
+ * though a "hot dog" is no dog. An "orange tree" need not be orange. */
+static bool only_describes(const word_item *first, uint32_t words)
+{
+    noun_form whole = first->noun, rest, alone;
+    size_t skip = (size_t)(first[1].text - first->text);
+    if (!morphology_noun(first[1].text, span_length(first, words) - skip, &rest) ||
+        noun_concept(rest.value) != noun_concept(whole.value))
+        return false;
+    bool thing = morphology_noun(first->text, first->length, &alone) && noun_concept(alone.value) != 0;
+    return !thing || (alone.value & NOUN_ADJECTIVAL) != 0;
+}
+
 static uint32_t noun_span(word_item *first, uint32_t longest)
 {
     uint16_t opening = classes_of(first->text, first->length);
     if (longest < 2 || (opening & (WORD_ARTICLE | WORD_DETERMINER | WORD_PRONOUN)) != 0)
         return 0;
     for (uint32_t words = may_start(&words_the_lexicon.nouns, first) ? longest : 0; words >= 2; words--)
-        if (morphology_noun(first->text, span_length(first, words), &first->noun) && noun_concept(first->noun.value) != 0)
+        if (morphology_noun(first->text, span_length(first, words), &first->noun) && noun_concept(first->noun.value) != 0 &&
+            !((opening & WORD_ADJECTIVE) != 0 && only_describes(first, words)))
             return words;
     /* "tea pot", but not "green house" or "dragon fly": those are read word by word. */
     noun_form joined, second;

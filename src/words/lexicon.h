@@ -57,7 +57,8 @@ int table_compare(const char *left, size_t left_length, const char *right, size_
 /* ---- Nouns: value = concept | flags --------------------------------------------------------- */
 
 enum {
-    NOUN_CONCEPT_MASK = 0x0fff, /* index in concepts; 0 is "no concept" */
+    NOUN_CONCEPT_MASK = 0x07ff, /* index in concepts; 0 is "no concept" */
+    NOUN_ANIMATE = 0x0800,      /* an animal or a person: what does things by itself */
     NOUN_ADJECTIVAL = 0x1000,   /* met more often as an adjective: "red", "giant" */
     NOUN_VERBAL = 0x2000,       /* met more often as a verb: "fly", "run" */
     NOUN_STRONG = 0x4000,       /* all the same a noun when it stands alone: an animal, or a concept's own name */

@@ -54,36 +54,86 @@ static bool is_intensifier(const word_item *item)
     return item->manner >= 0 && words_the_lexicon.manner_list[item->manner].strengthen != 0.0f;
 }
 
-/* An adverb that can be nothing else here. */
-static bool is_adverb(const word_item *item)
-{
-    return item->manner != ITEM_NO_MANNER && (item->classes & WORD_ADJECTIVE) == 0 && !has_concept(item);
-}
-
 enum {
     ENDS_PHRASE = WORD_PREPOSITION | WORD_CONJUNCTION | WORD_COPULA | WORD_NEGATION | WORD_RELATIVE | WORD_ARTICLE |
                   WORD_DETERMINER | WORD_PRONOUN | WORD_POLITE | WORD_AUXILIARY,
     OPENS_PHRASE = WORD_ARTICLE | WORD_DETERMINER
 };
 
+static bool could_be_noun(const reader *in, int at);
+
+/* Whether the item is an adverb where it stands. "slow" before a noun is none, nor is what looks like an
+ * adverb there but is in no list ("a stately horse"). */
+static bool is_adverb(const reader *in, int at)
+{
+    const word_item *item = &in->items[at];
+    if (item->manner == ITEM_NO_MANNER || has(in, at, WORD_ADJECTIVE) || has_concept(item))
+        return false;
+    bool in_full = item->manner >= 0 && item->length > 2 && memcmp(item->text + item->length - 2, "ly", 2) == 0;
+    bool several_words = memchr(item->text, ' ', item->length) != NULL;
+    return in_full || several_words || is_intensifier(item) || !could_be_noun(in, at + 1) ||
+           (in->items[at + 1].is_verb && in->items[at + 1].verb.ending == VERB_ING);
+}
+
 /* Whether the item could go on a noun phrase that has begun: a noun, an adjective, a word not known. */
 static bool describes(const reader *in, int at)
 {
     return at < in->count && !in->items[at].follows_break && !in->items[at].is_glued && !has(in, at, ENDS_PHRASE) &&
-           !is_adverb(&in->items[at]);
+           !is_adverb(in, at);
 }
 
-/* Whether the item could be the noun that a word before it describes, rather than a verb. */
+/* Whether the item could be a noun that a word before it describes, or lead to one. */
 static bool could_be_noun(const reader *in, int at)
 {
-    if (!describes(in, at))
+    if (at >= in->count || in->items[at].follows_break || in->items[at].is_glued || has(in, at, ENDS_PHRASE))
         return false;
     const word_item *item = &in->items[at];
-    return item->is_noun || has(in, at, WORD_ADJECTIVE) || !item->is_verb || item->verb.ending == VERB_ING ||
-           item->verb.ending == VERB_PAST;
+    if (item->manner != ITEM_NO_MANNER && !has_concept(item))
+        return could_be_noun(in, at + 1); /* "fast" alone ends a sentence, in "fast car" it describes */
+    if (has(in, at, WORD_ADJECTIVE))
+        return could_be_noun(in, at + 1) || item->is_noun;
+    return item->is_noun || !item->is_verb || item->verb.ending == VERB_ING || item->verb.ending == VERB_PAST;
 }
 
 /* ---- Noun or verb --------------------------------------------------------------------------- */
+
+/* Whether the items of a phrase before `at` end in what could be its noun. */
+static bool follows_noun(const reader *in, int start, int at)
+{
+    int last = at - 1;
+    while (last >= start && in->items[last].manner != ITEM_NO_MANNER)
+        last--;
+    if (last < start || has(in, last, WORD_NUMBER))
+        return false;
+    const word_item *before = &in->items[last], *item = &in->items[at];
+    if (has(in, last, WORD_ADJECTIVE)) /* "the friendly giant walks" */
+        return is_flagged(before, NOUN_ANIMATE) && item->verb.ending == VERB_S && !is_flagged(item, NOUN_STRONG);
+    if (!before->is_noun)
+        return !before->is_verb;
+    if (before->is_verb && before->verb.ending == VERB_ING && !has_concept(before))
+        return false; /* "dancing bear" */
+    if (is_flagged(before, NOUN_ADJECTIVAL) && !before->noun.plural)
+        return has_concept(before) && !is_flagged(item, NOUN_STRONG); /* "brown bears" */
+    return true;
+}
+
+/* Whether a word that could be noun or verb, in plain form or with -s, is a verb after a noun. */
+static bool is_verb_after_noun(const reader *in, int at, bool object_follows, bool noun_follows)
+{
+    const word_item *item = &in->items[at];
+    if (object_follows || !item->is_noun)
+        return true;
+    if (item->verb.ending == VERB_BASE && noun_follows && has_concept(item))
+        return false;
+    if (is_flagged(item, NOUN_STRONG)) {
+        if (has(in, at - 1, WORD_ADJUNCT))
+            return false; /* "baby bears" */
+        return is_flagged(item, NOUN_VERBAL) && (moves(item) || has(in, at + 1, WORD_PREPOSITION));
+    }
+    if (is_flagged(&in->items[at - 1], NOUN_ANIMATE) && item->verb.ending == VERB_S && moves(item))
+        return true; /* "the dog barks" */
+    return is_flagged(item, NOUN_VERBAL) || (!has_concept(item) && moves(item));
+}
 
 /* Whether the item, after the items from `start` on, is the verb of the sentence and so ends its phrase. */
 static bool is_verb_here(const reader *in, int start, int at, bool opened)
@@ -91,38 +141,25 @@ static bool is_verb_here(const reader *in, int start, int at, bool opened)
     const word_item *item = &in->items[at];
     if (!item->is_verb || has(in, at, WORD_ADJECTIVE))
         return false;
-    const word_item *before = at > start ? &in->items[at - 1] : NULL;
-    bool after_noun = before != NULL && !has(in, at - 1, WORD_ADJECTIVE | WORD_NUMBER) &&
-                      (before->is_noun || !before->is_verb || before->verb.ending == VERB_BASE);
-    if (after_noun && is_flagged(before, NOUN_ADJECTIVAL) && before->verb.ending == VERB_BASE && !before->noun.plural)
-        after_noun = !is_flagged(item, NOUN_STRONG) && has_concept(before);
+    bool after_noun = follows_noun(in, start, at);
     bool object_follows = has(in, at + 1, OPENS_PHRASE | WORD_PRONOUN) && !in->items[at + 1].follows_break;
     bool noun_follows = could_be_noun(in, at + 1);
     switch (item->verb.ending) {
     case VERB_ING:
         if (noun_follows)
             return after_noun; /* "dog chasing cats"; else "galloping horse" */
-        if (!has_concept(item) || object_follows)
-            return after_noun || !opened;
-        return !is_flagged(item, NOUN_STRONG) && moves(item); /* "brick building" */
+        if (!after_noun && (opened || has(in, at, WORD_QUANTITY)))
+            return false; /* "a drawing" */
+        return !has_concept(item) || object_follows || (!is_flagged(item, NOUN_STRONG) && moves(item)); /* "brick building" */
     case VERB_PAST:
         if (!after_noun)
             return !noun_follows && !opened && !has_concept(item);
         return !has_concept(item) || object_follows; /* "red rose" */
     case VERB_S:
     case VERB_BASE:
-        if (after_noun) {
-            /* "baby bears", "toy boats" */
-            if (has(in, at - 1, WORD_ADJUNCT) && is_flagged(item, NOUN_STRONG))
-                return false;
-            if (item->verb.ending == VERB_BASE && noun_follows && has_concept(item))
-                return false;
-            return object_follows || !item->is_noun || is_flagged(item, NOUN_VERBAL) ||
-                   (!has_concept(item) && moves(item));
-        }
-        if (opened || before != NULL)
-            return false;
-        if (noun_follows && item->verb.ending == VERB_BASE)
+        if (after_noun)
+            return is_verb_after_noun(in, at, object_follows, noun_follows);
+        if (opened || at > start || (noun_follows && item->verb.ending == VERB_BASE))
             return false;
         /* Alone: "run" is rather a verb, "fly" and "bear" are animals. */
         if (!item->is_noun)
@@ -155,7 +192,7 @@ static int choose_head(const reader *in, const noun_phrase *phrase)
 static bool adverb_goes_on(const reader *in, int at)
 {
     const word_item *item = &in->items[at];
-    if (!is_adverb(item) || at + 1 >= in->count || in->items[at + 1].follows_break)
+    if (!is_adverb(in, at) || at + 1 >= in->count || in->items[at + 1].follows_break)
         return false;
     const word_item *next = &in->items[at + 1];
     if (next->is_verb && (next->verb.ending == VERB_ING || next->verb.ending == VERB_PAST))
@@ -185,7 +222,7 @@ static noun_phrase read_phrase(const reader *in, int at)
         }
         /* "a can of beer": after an article even a small word may be a noun. */
         bool small_noun = at == phrase.start && phrase.opened && has(in, at, WORD_AUXILIARY) && has_concept(item);
-        if (!small_noun && (has(in, at, ENDS_PHRASE) || item->is_glued || is_adverb(item)))
+        if (!small_noun && (has(in, at, ENDS_PHRASE) || item->is_glued || is_adverb(in, at)))
             break;
         if (is_verb_here(in, phrase.start, at, phrase.opened))
             break;
@@ -252,7 +289,7 @@ static void add_adjectives(const reader *in, const noun_phrase *phrase)
     for (int i = phrase->start; i < phrase->end; i++) {
         const word_item *item = &in->items[i];
         const word_item *next = i + 1 < phrase->end ? &in->items[i + 1] : NULL;
-        if (i == phrase->head || i == phrase->participle || is_adverb(item))
+        if (i == phrase->head || i == phrase->participle || is_adverb(in, i))
             continue;
         bool is_last = next == NULL || i + 1 == phrase->head || i + 1 == phrase->participle;
         if (!is_last && is_trait_form(next)) {
@@ -276,7 +313,7 @@ static void add_traits(const reader *in, const noun_phrase *phrase)
         return;
     bool said = false;
     for (int i = phrase->start; i < phrase->head; i++) {
-        if (is_adverb(&in->items[i]))
+        if (is_adverb(in, i))
             continue;
         add_trait(in->out, &in->items[i], form, strlen(form));
         said = true;
@@ -313,7 +350,7 @@ static void add_inner_adverbs(const reader *in, const noun_phrase *phrase)
 {
     float strength = 0.0f;
     for (int i = phrase->start; i < phrase->participle; i++)
-        if (is_adverb(&in->items[i]))
+        if (is_adverb(in, i))
             add_adverb(in->out, &in->items[i], &strength);
 }
 
@@ -383,6 +420,24 @@ static int read_subject(const reader *in, int at, noun_phrase *out)
     return phrase.end;
 }
 
+/* Takes the verb that ended a phrase, with the adverbs before it: "the cat on the mat quietly sleeps".
+ * Returns where to go on. */
+static int take_verb_after(const reader *in, const noun_phrase *phrase, bool negated)
+{
+    int at = phrase->end;
+    while (at < in->count && is_adverb(in, at) && !in->items[at].follows_break)
+        at++;
+    if (at >= in->count || phrase->end == phrase->start || has(in, at, ENDS_PHRASE) || in->items[at].follows_break ||
+        !is_verb_here(in, phrase->start, at, phrase->opened))
+        return phrase->end;
+    float strength = 0.0f;
+    for (int i = phrase->end; i < at; i++)
+        add_adverb(in->out, &in->items[i], &strength);
+    if (in->out->verb == NULL && !negated)
+        in->out->verb = &in->items[at];
+    return at + 1;
+}
+
 /* Rule 4. Reads what follows the subject, or stands there without one. */
 static void read_rest(const reader *in, int at, bool with_subject, noun_phrase *object)
 {
@@ -395,7 +450,7 @@ static void read_rest(const reader *in, int at, bool with_subject, noun_phrase *
         if (text_is(in, at, "n't") || has(in, at, WORD_NEGATION)) {
             negated = true;
             at++;
-        } else if (is_adverb(item) || (item->manner >= 0 && !could_be_noun(in, at + 1) && !has_concept(item) && !after_copula)) {
+        } else if (is_adverb(in, at) || (item->manner >= 0 && !could_be_noun(in, at + 1) && !has_concept(item) && !after_copula)) {
             if (!is_intensifier(item) || (at + 1 < in->count && in->items[at + 1].manner != ITEM_NO_MANNER && !after_copula))
                 add_adverb(out, item, &strength);
             at++;
@@ -448,21 +503,20 @@ static void read_rest(const reader *in, int at, bool with_subject, noun_phrase *
             noun_phrase phrase = read_phrase(in, at);
             if (phrase.head != NO_ITEM && object->head == NO_ITEM && !in_place)
                 *object = phrase;
-            if (phrase.end == at)
-                at++; /* whatever it is, it goes on */
-            else
-                at = phrase.end;
             after_copula = after_to = false;
-            /* A verb that ended the phrase: "the cat on the mat sleeps". */
-            if (at < in->count && phrase.end > phrase.start && in->items[at].is_verb && !has(in, at, ENDS_PHRASE) &&
-                is_verb_here(in, phrase.start, at, phrase.opened)) {
-                if (out->verb == NULL && !negated)
-                    out->verb = &in->items[at];
-                at++;
-            }
+            at = phrase.end == at ? at + 1 : take_verb_after(in, &phrase, negated);
             in_place = false;
         }
     }
+}
+
+/* The last thing of a text that seemed to hold none. */
+static const word_item *any_noun(const reader *in)
+{
+    for (int i = in->count - 1; i >= 0; i--)
+        if (has_concept(&in->items[i]))
+            return &in->items[i];
+    return NULL;
 }
 
 static void clear_parts(sentence_parts *out)
@@ -486,7 +540,8 @@ void sentence_read(const word_items *items, sentence_parts *out)
     clear_parts(out);
     reader in = {items->items, (int)items->count, out};
     noun_phrase subject = {.head = NO_ITEM}, object = {.head = NO_ITEM};
-    int at = skip_request(&in), unknown_start = 0, unknown_end = 0;
+    noun_phrase unknown = {.head = NO_ITEM}; /* the first words that no table knows */
+    int at = skip_request(&in);
     /* "it is a dog", "there's a cat on the roof", "like a horse": the first phrase with a noun. */
     for (;;) {
         int rest = read_subject(&in, at, &subject);
@@ -494,10 +549,8 @@ void sentence_read(const word_items *items, sentence_parts *out)
             at = rest;
             break;
         }
-        if (unknown_end == unknown_start && subject.end > subject.start) {
-            unknown_start = subject.start;
-            unknown_end = subject.end;
-        }
+        if (unknown.end == unknown.start)
+            unknown = subject;
         if (subject.end > subject.start || rest >= in.count ||
             !(in.items[rest].is_glued || has(&in, rest, WORD_PRONOUN | WORD_COPULA | WORD_PREPOSITION | WORD_CONJUNCTION |
                                                             WORD_RELATIVE | WORD_AUXILIARY | WORD_POLITE)) ||
@@ -507,9 +560,12 @@ void sentence_read(const word_items *items, sentence_parts *out)
     }
     if (subject.head == NO_ITEM) {
         out->adjective_count = 0;
-        at = unknown_end > unknown_start ? unknown_end : skip_request(&in);
+        at = skip_request(&in);
+        if (unknown.end > unknown.start)
+            at = take_verb_after(&in, &unknown, false);
     } else {
         add_adjectives(&in, &subject);
+        at = take_verb_after(&in, &subject, false);
     }
     read_rest(&in, at, subject.head != NO_ITEM, &object);
     if (subject.head != NO_ITEM && subject.participle != NO_ITEM) {
@@ -521,14 +577,16 @@ void sentence_read(const word_items *items, sentence_parts *out)
             add_adjective_text(out, item->text, item->length);
         }
     }
-    if (subject.head == NO_ITEM && unknown_end == unknown_start && object.head != NO_ITEM) {
+    if (subject.head == NO_ITEM && unknown.end == unknown.start && object.head != NO_ITEM) {
         subject = object; /* "riding a horse" */
         add_adjectives(&in, &subject);
     }
     if (subject.head != NO_ITEM)
         out->subject = &in.items[subject.head];
+    else if (unknown.end == unknown.start && out->verb == NULL)
+        out->subject = any_noun(&in); /* "can" */
     else
-        take_unknown(&in, unknown_start, unknown_end);
+        take_unknown(&in, unknown.start, unknown.end);
 }
 
 void sentence_read_verb(const word_items *items, sentence_parts *out)

@@ -68,6 +68,9 @@ uint32_t best_sense(const lexicon_build *build, const wordnet_lemma *lemma, bool
 /* The concept of the nearest anchored synset upwards, 0 when none is reached. `steps` may be NULL. */
 uint16_t nearest_concept(const lexicon_build *build, uint32_t synset, uint32_t *steps);
 
+/* Whether an anchor of `concept` is reached upwards from `synset`, be it the nearest or not. */
+bool reaches_concept(const lexicon_build *build, uint32_t synset, uint16_t concept);
+
 /* Adds a word; underscores become spaces. Longer words than a table holds are left out. */
 lumen_status table_add(lexicon_build *build, build_table *table, const char *word, uint16_t value, uint8_t priority,
                        lumen_error *error);

@@ -33,7 +33,8 @@ static double concreteness(uint32_t file)
     }
 }
 
-uint16_t nearest_concept(const lexicon_build *build, uint32_t synset, uint32_t *steps)
+/* Looks upwards, breadth first, for the first synset anchored at `wanted`, or at any concept where that is 0. */
+static uint16_t search_up(const lexicon_build *build, uint32_t synset, uint16_t wanted, uint32_t *steps)
 {
     uint32_t queue[SEARCH_MAX], depth[SEARCH_MAX];
     uint32_t head = 0, tail = 0;
@@ -41,10 +42,10 @@ uint16_t nearest_concept(const lexicon_build *build, uint32_t synset, uint32_t *
     depth[tail++] = 0;
     while (head < tail) {
         uint32_t current = queue[head];
-        if (build->anchors[current] != 0) {
-            if (steps != NULL)
-                *steps = depth[head];
-            return build->anchors[current];
+        uint16_t found = build->anchors[current];
+        if (found != 0 && (wanted == 0 || found == wanted)) {
+            *steps = depth[head];
+            return found;
         }
         const wordnet_synset *above = &build->net->nouns.synsets[current];
         for (uint32_t i = 0; i < above->hypernym_count && tail < SEARCH_MAX; i++) {
@@ -54,6 +55,18 @@ uint16_t nearest_concept(const lexicon_build *build, uint32_t synset, uint32_t *
         head++;
     }
     return 0;
+}
+
+uint16_t nearest_concept(const lexicon_build *build, uint32_t synset, uint32_t *steps)
+{
+    uint32_t ignored;
+    return search_up(build, synset, 0, steps != NULL ? steps : &ignored);
+}
+
+bool reaches_concept(const lexicon_build *build, uint32_t synset, uint16_t concept)
+{
+    uint32_t ignored;
+    return search_up(build, synset, concept, &ignored) != 0;
 }
 
 uint32_t best_sense(const lexicon_build *build, const wordnet_lemma *lemma, bool anchored, uint16_t *out_concept,

@@ -38,11 +38,54 @@ static uint16_t noun_flags(const lexicon_build *build, const wordnet_lemma *lemm
     if (synset != WORDNET_NONE) {
         const wordnet_synset *meaning = &build->net->nouns.synsets[synset];
         if (meaning->file == WORDNET_ANIMAL)
-            flags |= NOUN_STRONG;
+            flags |= NOUN_STRONG | NOUN_ANIMATE;
+        if (meaning->file == WORDNET_PERSON)
+            flags |= NOUN_ANIMATE;
         if (wordnet_is_capital(meaning, lemma->text))
             flags |= NOUN_PROPER;
     }
     return flags;
+}
+
+/* Whether WordNet's entry is mostly met as the plural of another: "flies", "dogs", but not "trousers". */
+static bool is_rather_plural(const lexicon_build *build, const wordnet_lemma *lemma)
+{
+    static const char *const rules[][2] = {{"ies", "y"}, {"es", ""}, {"s", ""}};
+    char singular[TABLE_WORD_BYTES];
+    size_t length = strlen(lemma->text);
+    uint32_t own = wordnet_tags(lemma);
+    if (length >= sizeof singular || length < 4)
+        return false;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        size_t cut = strlen(rules[i][0]);
+        if (strcmp(lemma->text + length - cut, rules[i][0]) != 0 || lemma->text[length - 2] == 's')
+            continue;
+        memcpy(singular, lemma->text, length - cut);
+        strcpy(singular + length - cut, rules[i][1]);
+        const wordnet_lemma *other = wordnet_find(&build->net->nouns, singular);
+        if (other != NULL && wordnet_tags(other) > own)
+            return true;
+    }
+    const wordnet_exceptions *exceptions = &build->net->noun_exceptions;
+    for (uint32_t i = 0; i < exceptions->count; i++)
+        if (strcmp(exceptions->entries[i].inflected, lemma->text) == 0) {
+            const wordnet_lemma *other = wordnet_find(&build->net->nouns, exceptions->entries[i].base);
+            return other != NULL && other != lemma && wordnet_tags(other) > own;
+        }
+    return false;
+}
+
+/* A multiword noun may have lost its way: WordNet's "baby bird" is a young animal, no bird. Where its last
+ * word leads to a narrower concept below the one found, that one is meant. */
+static uint16_t narrower_concept(const lexicon_build *build, const wordnet_lemma *lemma, uint16_t concept)
+{
+    const char *last = strrchr(lemma->text, '_');
+    const wordnet_lemma *head = last != NULL ? wordnet_find(&build->net->nouns, last + 1) : NULL;
+    uint16_t narrower = 0;
+    if (concept == 0 || head == NULL)
+        return concept;
+    uint32_t synset = best_sense(build, head, true, &narrower, NULL);
+    return synset != WORDNET_NONE && reaches_concept(build, synset, concept) ? narrower : concept;
 }
 
 static lumen_status add_wordnet(lexicon_build *build, lumen_error *error)
@@ -51,11 +94,12 @@ static lumen_status add_wordnet(lexicon_build *build, lumen_error *error)
     for (uint32_t i = 0; status == LUMEN_OK && i < build->net->nouns.lemma_count; i++) {
         const wordnet_lemma *lemma = &build->net->nouns.lemmas[i];
         char word[TABLE_WORD_BYTES];
-        if (!typed_form(lemma->text, word))
+        if (!typed_form(lemma->text, word) || is_rather_plural(build, lemma))
             continue;
         uint16_t concept = 0;
         uint32_t number = 0;
         uint32_t synset = best_sense(build, lemma, true, &concept, &number);
+        concept = narrower_concept(build, lemma, concept);
         uint16_t flags = noun_flags(build, lemma, synset, number);
         /* Everyday words without a shape are kept too: they help to understand a sentence. */
         bool everyday = strchr(lemma->text, '_') == NULL && wordnet_tags(lemma) > 0;
