@@ -15,14 +15,14 @@
 #include <math.h>
 
 enum {
-    BAND_ROWS = 16,       /* rows of pixels that pass 3 holds at once */
-    SAMPLES_MAX = 4,      /* places per pixel and axis */
-    LARGE_PICTURE = 400,  /* pixels; above this, 3 places do */
+    BAND_ROWS = 16,      /* rows of pixels that pass 3 holds at once */
+    SAMPLES_MAX = 4,     /* places per pixel and axis */
+    LARGE_PICTURE = 400, /* pixels; above this, 3 places do */
     GROUND_CELLS = 128,
 };
 
 /* How far the light on the ground reaches, in radii of the scene. */
-static const float GROUND_REACH = 2.6f;
+static const float GROUND_REACH = 2.8f;
 
 /* What pass 1 knows about a pixel whose middle shows a surface. */
 typedef struct surface {
@@ -54,7 +54,7 @@ typedef struct drawing {
 
     /* Pass 3: the triangles of each band. */
     uint32_t samples, bands;
-    uint32_t *band_starts;    /* (bands + 1) */
+    uint32_t *band_starts; /* (bands + 1) */
     uint32_t *band_triangles;
     raster_vertex *fine; /* (V) on the grid of samples */
 } drawing;
@@ -80,9 +80,9 @@ static raster_vertex *place_on_grid(const drawing *work, float samples)
 {
     raster_vertex *vertices = arena_array(work->scratch, raster_vertex, work->content.vertex_count);
     for (size_t i = 0; vertices != NULL && i < work->content.vertex_count; i++)
-        vertices[i] = (raster_vertex){(int32_t)lrintf(work->screen_x[i] * samples * RASTER_UNIT),
-                                      (int32_t)lrintf(work->screen_y[i] * samples * RASTER_UNIT),
-                                      work->screen_depth[i]};
+        vertices[i] =
+            (raster_vertex){(int32_t)lrintf(work->screen_x[i] * samples * RASTER_UNIT),
+                            (int32_t)lrintf(work->screen_y[i] * samples * RASTER_UNIT), work->screen_depth[i]};
     return vertices;
 }
 
@@ -230,16 +230,18 @@ static float ground_light(const drawing *work, float x, float z)
 /* Linear light behind the shape: night blue, a glow around the shape, and a pool of light on the ground. */
 static vec3 background(const drawing *work, float x, float y)
 {
-    static const vec3 above = {0.0040f, 0.0055f, 0.0125f}, below = {0.0022f, 0.0028f, 0.0062f};
-    static const vec3 glow = {0.0075f, 0.0125f, 0.0330f}, pool = {0.0340f, 0.0420f, 0.0720f};
-    const render_target *target = work->target;
-    float width = (float)target->width, height = (float)target->height;
-    vec3 color = vec3_mix(above, below, y / height);
+    static const vec3 night = {0.0024f, 0.0031f, 0.0075f};
+    static const vec3 glow = {0.0085f, 0.0150f, 0.0440f}, pool = {0.0420f, 0.0540f, 0.0980f};
+    const camera_frame *content = &work->target->content;
+    float width = (float)work->target->width, height = (float)work->target->height;
 
-    float across = (x - 0.5f * width) / (0.62f * width);
-    float along = (y - (target->content.y + 0.48f * target->content.height)) / (0.62f * height);
+    float across = (x - 0.5f * width) / (0.66f * width);
+    float along = (y - (content->y + 0.45f * content->height)) / (0.66f * height);
     float near = fmaxf(1.0f - across * across - along * along, 0.0f);
-    color = vec3_add(color, vec3_scale(glow, near * near));
+    vec3 color = vec3_add(night, vec3_scale(glow, near * near));
+    /* It darkens toward the lower edge, where captions stand. */
+    float below = float_clamp((y - content->y - content->height) / (height - content->y - content->height), 0.0f, 1.0f);
+    float dim = 1.0f - 0.65f * below * (2.0f - below);
 
     vec3 ray = camera_ray(&work->view, x, y);
     if (ray.y >= -1e-4f)
@@ -251,9 +253,9 @@ static vec3 background(const drawing *work, float x, float y)
     if (inside <= 0.0f)
         return color;
     float share = ground_light(work, ground_x, ground_z);
-    float fade = inside * inside;
-    color = vec3_scale(color, 1.0f - (1.0f - share) * fmaxf(fminf(4.0f * fade, 1.0f), 0.0f) * 0.9f);
-    return vec3_add(color, vec3_scale(pool, fade * fade * share));
+    float fade = inside * inside * inside;
+    color = vec3_scale(color, 1.0f - 0.9f * (1.0f - share) * fminf(3.0f * fade, 1.0f));
+    return vec3_add(color, vec3_scale(pool, fade * fade * fade * share * dim));
 }
 
 /* ---- Pass 3: shading ----------------------------------------------------------------------------------- */
@@ -326,8 +328,8 @@ static vec3 resolve(const drawing *work, const uint32_t *ids, size_t stride, uin
         covered += same;
     }
     if (covered < count)
-        sum = vec3_add(sum, vec3_scale(background(work, (float)column + 0.5f, (float)row + 0.5f),
-                                       (float)(count - covered)));
+        sum = vec3_add(sum,
+                       vec3_scale(background(work, (float)column + 0.5f, (float)row + 0.5f), (float)(count - covered)));
     return vec3_scale(sum, 1.0f / (float)count);
 }
 
@@ -339,8 +341,7 @@ static void store(const drawing *work, uint32_t column, uint32_t row, vec3 color
         bits = bits << 2 | (((column ^ row) >> i & 1) << 1 | (row >> i & 1));
     float round = ((float)bits + 0.5f) / 64.0f;
     picture_image *image = work->target->image;
-    uint8_t *pixel = image->pixels +
-                     3 * ((size_t)(work->target->y + row) * image->width + work->target->x + column);
+    uint8_t *pixel = image->pixels + 3 * ((size_t)(work->target->y + row) * image->width + work->target->x + column);
     float channels[3] = {color.x, color.y, color.z};
     for (int channel = 0; channel < 3; channel++)
         pixel[channel] = (uint8_t)fminf(color_encode(&work->encoder, channels[channel]) + round, 255.0f);

@@ -14,7 +14,7 @@ typedef struct render_target {
     uint32_t x, y, width, height; /* pixels of the image that are painted over, background and all */
     camera_frame content;         /* where the shape goes, measured from (x, y) */
     picture_coloring coloring;
-    float azimuth, elevation;     /* as in picture_options */
+    float azimuth, elevation; /* as in picture_options */
 } render_target;
 
 /* Draws a shape. Scratch memory is rewound before returning. Errors: as picture_render. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    TILE = 256,       /* pixels of a shape on a sheet */
+    TILE = 256,        /* pixels of a shape on a sheet */
     TILE_CAPTION = 34, /* and of the text below it */
     SHEET_MARGIN = 10,
     SHEET_GAP = 6,
@@ -138,8 +138,8 @@ static lumen_status check_size(uint32_t size, const char *what, lumen_error *err
 }
 
 /* Draws the shape and what is written below it into an image that is there. */
-static lumen_status compose(const lumen_shape *shape, const picture_options *options, text_face *face,
-                            arena *scratch, picture_image *image, lumen_error *error)
+static lumen_status compose(const lumen_shape *shape, const picture_options *options, text_face *face, arena *scratch,
+                            picture_image *image, lumen_error *error)
 {
     float width = (float)image->width, height = (float)image->height;
     float unit = fminf(width, height);
