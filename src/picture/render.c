@@ -1,7 +1,8 @@
 /*
  * The picture of one shape, in three passes:
  *
- *   1. at one place per pixel, find the visible surface and gather the light that arrives there;
+ *   1. at one place per pixel (in large pictures, per four pixels: light changes slowly), find the visible
+ *      surface and gather the light that arrives there;
  *   2. gather the light on the ground, on a coarse grid of its own;
  *   3. band by band, find the visible triangle at several places per pixel, shade each triangle once per
  *      pixel with the light of pass 1, and average in linear light.
@@ -41,7 +42,8 @@ typedef struct drawing {
     /* (V) pixel coordinates and one over the distance */
     float *screen_x, *screen_y, *screen_depth;
 
-    /* Pass 1: for each pixel the index of its surface, or -1. */
+    /* Pass 1: a grid of places `coarse` pixels apart, and for each the index of its surface, or -1. */
+    uint32_t coarse, lit_width, lit_height;
     int32_t *lit;
     vec3 *lit_positions, *lit_normals;
     light_sample *lit_samples;
@@ -119,30 +121,33 @@ static surface surface_at(const drawing *work, const uint32_t *triangle, vec3 we
 
 static bool light_surfaces(drawing *work)
 {
-    const render_target *target = work->target;
-    size_t pixels = (size_t)target->width * target->height;
-    work->lit = arena_array(work->scratch, int32_t, pixels);
-    raster_grid grid = {(int32_t)target->width, 0, (int32_t)target->height, arena_array(work->scratch, float, pixels),
-                        arena_array(work->scratch, uint32_t, pixels)};
-    raster_vertex *vertices = place_on_grid(work, 1.0f);
+    work->coarse = work->target->width > LARGE_PICTURE ? 2 : 1;
+    work->lit_width = (work->target->width + work->coarse - 1) / work->coarse;
+    work->lit_height = (work->target->height + work->coarse - 1) / work->coarse;
+    size_t places = (size_t)work->lit_width * work->lit_height;
+    work->lit = arena_array(work->scratch, int32_t, places);
+    raster_grid grid = {(int32_t)work->lit_width, 0, (int32_t)work->lit_height,
+                        arena_array(work->scratch, float, places), arena_array(work->scratch, uint32_t, places)};
+    raster_vertex *vertices = place_on_grid(work, 1.0f / (float)work->coarse);
     if (work->lit == NULL || grid.depth == NULL || grid.ids == NULL || vertices == NULL)
         return false;
     raster_clear(&grid);
     raster_triangles(&grid, vertices, work->content.triangles, work->content.triangle_count);
 
     size_t count = 0;
-    for (size_t i = 0; i < pixels; i++)
+    for (size_t i = 0; i < places; i++)
         work->lit[i] = grid.ids[i] == RASTER_NOTHING ? -1 : (int32_t)count++;
     work->lit_positions = arena_array(work->scratch, vec3, count);
     work->lit_normals = arena_array(work->scratch, vec3, count);
     work->lit_samples = arena_array(work->scratch, light_sample, count);
     if (work->lit_positions == NULL || work->lit_normals == NULL || work->lit_samples == NULL)
         return false;
-    for (size_t i = 0; i < pixels; i++) {
+    for (size_t i = 0; i < places; i++) {
         if (work->lit[i] < 0)
             continue;
         const uint32_t *triangle = work->content.triangles + 3 * (size_t)grid.ids[i];
-        float x = (float)(i % target->width) + 0.5f, y = (float)(i / target->width) + 0.5f;
+        float x = ((float)(i % work->lit_width) + 0.5f) * (float)work->coarse;
+        float y = ((float)(i / work->lit_width) + 0.5f) * (float)work->coarse;
         surface found = surface_at(work, triangle, corner_weights(work, triangle, x, y));
         work->lit_positions[work->lit[i]] = found.position;
         work->lit_normals[work->lit[i]] = found.normal;
@@ -151,19 +156,21 @@ static bool light_surfaces(drawing *work)
     return true;
 }
 
-/* The light at a place on the picture: from those of the four pixels around it that show the same surface, or,
- * where something is finer than a pixel, gathered for itself. */
+/* The light at a place on the picture: from those of the four places around it that show the same surface, or,
+ * where something is finer than their distance, gathered for itself. */
 static light_sample light_at(const drawing *work, float x, float y, const surface *place)
 {
-    float left = floorf(x - 0.5f), top = floorf(y - 0.5f);
-    float right_share = x - 0.5f - left, down_share = y - 0.5f - top;
+    x = x / (float)work->coarse - 0.5f;
+    y = y / (float)work->coarse - 0.5f;
+    float left = floorf(x), top = floorf(y);
+    float right_share = x - left, down_share = y - top;
     light_sample sum = {0};
     float total = 0.0f;
     for (int corner = 0; corner < 4; corner++) {
         int32_t column = (int32_t)left + (corner & 1), row = (int32_t)top + (corner >> 1);
-        if (column < 0 || row < 0 || column >= (int32_t)work->target->width || row >= (int32_t)work->target->height)
+        if (column < 0 || row < 0 || column >= (int32_t)work->lit_width || row >= (int32_t)work->lit_height)
             continue;
-        int32_t index = work->lit[(size_t)row * work->target->width + (size_t)column];
+        int32_t index = work->lit[(size_t)row * work->lit_width + (size_t)column];
         if (index < 0)
             continue;
         vec3 apart = vec3_subtract(work->lit_positions[index], place->position);
@@ -434,7 +441,7 @@ lumen_status render_shape(const lumen_shape *shape, const render_target *target,
     lumen_status status = scene_build(shape, target->coloring, &decoder, scratch, &work.content, error);
     if (status == LUMEN_OK) {
         bool large = target->width > LARGE_PICTURE;
-        light_quality quality = large ? (light_quality){28, 10, 4, 192} : (light_quality){18, 6, 2, 128};
+        light_quality quality = large ? (light_quality){28, 10, 4, 192} : (light_quality){14, 5, 2, 128};
         work.view = camera_fit(&work.content, target->azimuth, target->elevation, target->content);
         vec3 size = vec3_subtract(work.content.high, work.content.low);
         work.reach = 10.0f * vec3_length(vec3_subtract(work.view.eye, work.content.low)) / work.view.focal +

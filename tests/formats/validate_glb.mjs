@@ -1,22 +1,23 @@
-// validate_glb.mjs --modules FOLDER FILE.glb...
+// validate_glb.mjs [--modules FOLDER] FILE.glb...
 //
-// Runs the Khronos glTF validator over GLB files and fails on any error or warning. FOLDER holds
-// node_modules with the package gltf-validator: npm install --prefix FOLDER gltf-validator
+// Runs the Khronos glTF validator over GLB files and fails on any error or warning. The package
+// gltf-validator is found in the node_modules of FOLDER, of this folder and those above, or in NODE_PATH.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
-const [flag, folder, ...files] = process.argv.slice(2);
-if (flag !== "--modules" || files.length === 0) {
-    console.error("usage: validate_glb.mjs --modules FOLDER FILE.glb...");
+const files = process.argv.slice(2);
+const folder = files[0] === "--modules" ? files.splice(0, 2)[1] : undefined;
+if (files.length === 0) {
+    console.error("usage: validate_glb.mjs [--modules FOLDER] FILE.glb...");
     process.exit(2);
 }
 
 let validator;
 try {
-    validator = createRequire(resolve(folder, "package.json"))("gltf-validator");
+    validator = createRequire(folder ? resolve(folder, "package.json") : import.meta.url)("gltf-validator");
 } catch (fault) {
-    console.error(`${folder}: ${fault.code}; install it there: npm install --prefix ${folder} gltf-validator`);
+    console.error(`gltf-validator: ${fault.code}; install it: npm install --prefix FOLDER gltf-validator`);
     process.exit(2);
 }
 
