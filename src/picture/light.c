@@ -82,11 +82,11 @@ static void add_lamps(light_rig *rig, const camera *view, light_quality quality)
     vec3 back = vec3_normalize(vec3_make(-view->forward.x, 0.0f, -view->forward.z), vec3_make(0.0f, 0.0f, 1.0f));
 
     rig->key = vec3_normalize(
-        vec3_add(vec3_add(vec3_scale(right, -0.62f), vec3_scale(up, 0.95f)), vec3_scale(back, 0.62f)), up);
+        vec3_add(vec3_add(vec3_scale(right, -0.58f), vec3_scale(up, 0.90f)), vec3_scale(back, 0.74f)), up);
     vec3 rim = vec3_normalize(
         vec3_add(vec3_add(vec3_scale(right, 0.75f), vec3_scale(up, 0.55f)), vec3_scale(back, -0.75f)), up);
     add_sky(rig, quality.sky, vec3_make(0.30f, 0.36f, 0.48f), vec3_make(0.17f, 0.21f, 0.34f));
-    add_disk(rig, quality.key, rig->key, 0.22f, vec3_make(1.48f, 1.31f, 1.08f), true);
+    add_disk(rig, quality.key, rig->key, 0.22f, vec3_make(1.62f, 1.44f, 1.20f), true);
     add_disk(rig, quality.rim, rim, 0.15f, vec3_make(0.80f, 1.20f, 2.00f), false);
     rig->key_share = 1.0f / (float)quality.key;
 }

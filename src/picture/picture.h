@@ -34,7 +34,7 @@ typedef struct picture_image {
 
 typedef enum picture_coloring {
     PICTURE_NATURAL = 0, /* the colors of the vertices */
-    PICTURE_BY_PART      /* one color per part */
+    PICTURE_BY_PART      /* one color per part from a palette, so that the parts can be told apart */
 } picture_coloring;
 
 /* Zero in any field means the usual. */

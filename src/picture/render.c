@@ -294,7 +294,7 @@ static vec3 shade(const drawing *work, uint32_t id, float x, float y)
     vec3 half = vec3_normalize(vec3_add(key, toward), place.normal);
     float gloss = power_of_four(fmaxf(vec3_dot(half, place.normal), 0.0f));
     gloss = power_of_four(gloss) * gloss * gloss * gloss * gloss;
-    float highlight = 0.11f * gloss * light.key * (vec3_dot(key, place.normal) > 0.0f ? 1.0f : 0.0f);
+    float highlight = 0.15f * gloss * light.key * (vec3_dot(key, place.normal) > 0.0f ? 1.0f : 0.0f);
 
     /* A fine line of light where the surface turns away, so that dark things stand out from the dark. */
     float edge = power_of_four(1.0f - fmaxf(vec3_dot(toward, place.normal), 0.0f));

@@ -42,6 +42,7 @@ static lumen_status make_image(uint32_t width, uint32_t height, picture_image *i
 typedef struct legend {
     text_face *face;
     const lumen_shape *shape;
+    picture_coloring coloring;
     float size;  /* of the text */
     float width; /* of a row at most */
 } legend;
@@ -108,7 +109,6 @@ static void draw_dot(text_face *face, picture_image *image, float x, float y, fl
 /* Draws the legend around the middle of the picture; `y` is the base line of the first row. */
 static void draw_legend(const legend *list, picture_image *image, float y)
 {
-    static const uint8_t white[3] = {255, 255, 255};
     const lumen_shape *shape = list->shape;
     text_style style = {list->size, list->size, {LEGEND_COLOR[0], LEGEND_COLOR[1], LEGEND_COLOR[2]}};
     float width;
@@ -119,7 +119,8 @@ static void draw_legend(const legend *list, picture_image *image, float y)
             char name[NAME_BYTES];
             if (!legend_name(list, i, name))
                 continue;
-            const uint8_t *color = shape->part_colors == NULL ? white : shape->part_colors + 3 * (size_t)i;
+            uint8_t color[3];
+            scene_part_color(shape, i, list->coloring, color);
             draw_dot(list->face, image, x + 0.3f * list->size, y - 0.36f * list->size, 0.34f * list->size, color);
             text_draw(list->face, image, x + 0.95f * list->size, y, list->width, &style, name);
             x += entry_width(list, name);
@@ -143,7 +144,7 @@ static lumen_status compose(const lumen_shape *shape, const picture_options *opt
 {
     float width = (float)image->width, height = (float)image->height;
     float unit = fminf(width, height);
-    legend list = {face, shape, unit * 0.0205f, 0.9f * width};
+    legend list = {face, shape, options->coloring, unit * 0.0205f, 0.9f * width};
     uint32_t rows = options->legend ? legend_rows(&list) : 0;
     bool captioned = options->caption != NULL && options->caption[0] != '\0';
 
