@@ -37,6 +37,7 @@ typedef struct drawing {
     camera view;
     light_rig *rig;
     arena *scratch;
+    color_decoder decoder;
     color_encoder encoder;
 
     /* (V) pixel coordinates and one over the distance */
@@ -265,6 +266,15 @@ static vec3 background(const drawing *work, float x, float y)
     return vec3_add(color, vec3_scale(pool, fade * fade * fade * share * dim));
 }
 
+/* Linear light of what the image shows already. */
+static vec3 picture_below(const drawing *work, uint32_t column, uint32_t row)
+{
+    const picture_image *image = work->target->image;
+    size_t place = (size_t)(work->target->y + row) * image->width + work->target->x + column;
+    const uint8_t *pixel = image->pixels + 3 * place;
+    return vec3_make(work->decoder.linear[pixel[0]], work->decoder.linear[pixel[1]], work->decoder.linear[pixel[2]]);
+}
+
 /* ---- Pass 3: shading ----------------------------------------------------------------------------------- */
 
 /* Bright values run into a soft shoulder instead of being cut off. */
@@ -334,9 +344,11 @@ static vec3 resolve(const drawing *work, const uint32_t *ids, size_t stride, uin
         sum = vec3_add(sum, vec3_scale(shade(work, id, x, y), (float)same));
         covered += same;
     }
-    if (covered < count)
-        sum = vec3_add(sum,
-                       vec3_scale(background(work, (float)column + 0.5f, (float)row + 0.5f), (float)(count - covered)));
+    if (covered < count) {
+        vec3 behind = work->target->over ? picture_below(work, column, row)
+                                         : background(work, (float)column + 0.5f, (float)row + 0.5f);
+        sum = vec3_add(sum, vec3_scale(behind, (float)(count - covered)));
+    }
     return vec3_scale(sum, 1.0f / (float)count);
 }
 
@@ -435,19 +447,18 @@ lumen_status render_shape(const lumen_shape *shape, const render_target *target,
 {
     arena_mark mark = arena_now(scratch);
     drawing work = {.target = target, .scratch = scratch};
-    color_decoder decoder;
-    color_decoder_make(&decoder);
+    color_decoder_make(&work.decoder);
     color_encoder_make(&work.encoder);
-    lumen_status status = scene_build(shape, target->coloring, &decoder, scratch, &work.content, error);
+    lumen_status status = scene_build(shape, target->coloring, &work.decoder, scratch, &work.content, error);
     if (status == LUMEN_OK) {
-        bool large = target->width > LARGE_PICTURE;
-        light_quality quality = large ? (light_quality){28, 10, 4, 192} : (light_quality){14, 5, 2, 128};
+        static const light_quality fine = {28, 10, 4, 192}, plain = {14, 5, 2, 128}, rough = {8, 4, 1, 96};
+        light_quality quality = target->over ? rough : target->width > LARGE_PICTURE ? fine : plain;
         work.view = camera_fit(&work.content, target->azimuth, target->elevation, target->content);
         vec3 size = vec3_subtract(work.content.high, work.content.low);
         work.reach = 10.0f * vec3_length(vec3_subtract(work.view.eye, work.content.low)) / work.view.focal +
                      1e-3f * vec3_length(size);
         work.rig = light_rig_make(&work.content, &work.view, quality, scratch);
-        if (work.rig == NULL || !project(&work) || !light_surfaces(&work) || !light_ground(&work) ||
+        if (work.rig == NULL || !project(&work) || !light_surfaces(&work) || (!target->over && !light_ground(&work)) ||
             !sort_into_bands(&work) || !draw_bands(&work))
             status = lumen_fail_memory(error, "a picture");
     }

@@ -73,8 +73,8 @@ static lumen_status check_mesh(const lumen_mesh *mesh, uint32_t part, lumen_erro
 void scene_part_color(const lumen_shape *shape, uint32_t part, picture_coloring coloring, uint8_t color[3])
 {
     /* Far apart in hue or lightness from one to the next; from the ninth on they begin again. */
-    static const uint8_t palette[8][3] = {{94, 160, 255}, {255, 176, 59}, {64, 204, 146}, {245, 96, 128},
-                                          {176, 132, 255}, {240, 226, 92}, {72, 208, 224}, {232, 128, 214}};
+    static const uint8_t palette[8][3] = {{94, 160, 255},  {255, 170, 54},  {64, 204, 146}, {245, 92, 122},
+                                          {176, 132, 255}, {236, 240, 250}, {190, 214, 70}, {72, 208, 224}};
     static const uint8_t white[3] = {255, 255, 255};
     const uint8_t *own = shape->part_colors == NULL ? white : shape->part_colors + 3 * (size_t)part;
     memcpy(color, coloring == PICTURE_BY_PART ? palette[part % 8] : own, 3);

@@ -315,6 +315,31 @@ static void edges_are_smooth(void **state)
     sample_shape_free(shape);
 }
 
+static void a_legend_shows_the_parts_in_colors_of_their_own(void **state)
+{
+    (void)state;
+    /* A gray shape: whatever has a hue belongs to the legend and the small shape beside it. */
+    lumen_shape *shape = sample_shape_make(SAMPLE_HORSE);
+    for (uint32_t part = 0; part < shape->part_count; part++)
+        memset(shape->part_meshes[part].colors, 90, 3 * (size_t)shape->part_meshes[part].vertex_count);
+    picture_options options = {.width = 300, .height = 300, .legend = true};
+    picture_image image = render(shape, &options);
+    int orange_above = 0, orange_left = 0, orange_right = 0;
+    for (uint32_t y = 0; y < 300; y++)
+        for (uint32_t x = 0; x < 300; x++) {
+            const uint8_t *pixel = image.pixels + 3 * ((size_t)y * 300 + x);
+            bool orange = pixel[0] > 120 && pixel[0] > 2 * pixel[2];
+            orange_above += orange && y < 220;
+            orange_left += orange && y >= 220 && x < 200;
+            orange_right += orange && y >= 220 && x >= 200;
+        }
+    assert_int_equal(orange_above, 0);
+    assert_true(orange_left > 5);
+    assert_true(orange_right > 50);
+    picture_free(&image);
+    sample_shape_free(shape);
+}
+
 static void hidden_triangles_are_not_drawn(void **state)
 {
     (void)state;
@@ -459,6 +484,7 @@ int main(void)
         cmocka_unit_test(a_picture_shows_the_shape_on_a_dark_ground),
         cmocka_unit_test(a_picture_is_the_same_every_time),
         cmocka_unit_test(edges_are_smooth),
+        cmocka_unit_test(a_legend_shows_the_parts_in_colors_of_their_own),
         cmocka_unit_test(hidden_triangles_are_not_drawn),
         cmocka_unit_test(legend_and_caption_change_only_what_lies_below),
         cmocka_unit_test(a_shape_without_surfaces_gives_an_empty_stage),
