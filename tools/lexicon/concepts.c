@@ -134,8 +134,18 @@ static lumen_status anchor_synset(const lexicon_build *build, source_place place
     return LUMEN_OK;
 }
 
-/* The anchors that the files name; `claimed` remembers by which line. */
-static lumen_status explicit_anchors(lexicon_build *build, const source_concept **claimed, lumen_error *error)
+/* True when a concept claims a sense of its own name: heron.n.01 for "heron". */
+static bool claims_own_name(const source_concept *concept, const char *sense)
+{
+    char lemma[TABLE_WORD_BYTES];
+    uint32_t number;
+    return sources_split_sense(sense, lemma, sizeof lemma, &number) && strcmp(lemma, concept->name) == 0;
+}
+
+/* The anchors that the files name. Where a broad concept (wading_bird) and one of that very name (heron) claim the
+ * same synset, the one of that name has it; `claimed` remembers by which line. */
+static lumen_status explicit_anchors(lexicon_build *build, const source_concept **claimed, bool *owned,
+                                     lumen_error *error)
 {
     for (uint32_t i = 0; i < build->sources->concept_count; i++) {
         const source_concept *concept = &build->sources->concepts[i];
@@ -144,11 +154,15 @@ static lumen_status explicit_anchors(lexicon_build *build, const source_concept 
             lumen_status status = anchor_synset(build, concept->place, concept->anchors.words[a], &synset, error);
             if (status != LUMEN_OK)
                 return status;
-            if (claimed[synset] != NULL && claimed[synset] != concept)
+            bool own = claims_own_name(concept, concept->anchors.words[a]);
+            if (claimed[synset] != NULL && claimed[synset] != concept && own == owned[synset])
                 return lumen_fail(error, LUMEN_ERROR_INVALID,
                                   "%s:%u: \"%s\" already anchors concept %s (%s:%u); leave it to one of them",
                                   concept->place.file, concept->place.line, concept->anchors.words[a],
                                   claimed[synset]->name, claimed[synset]->place.file, claimed[synset]->place.line);
+            if (claimed[synset] != NULL && claimed[synset] != concept && !own)
+                continue;
+            owned[synset] = owned[synset] || own;
             claimed[synset] = concept;
             build->anchors[synset] = (uint16_t)(i + 1);
         }
@@ -177,11 +191,13 @@ lumen_status build_concepts(lexicon_build *build, lumen_error *error)
     const lexicon_sources *sources = build->sources;
     uint32_t synsets = build->net->nouns.synset_count;
     const source_concept **claimed = arena_array(build->memory, const source_concept *, synsets);
+    bool *owned = arena_array(build->memory, bool, synsets);
     build->anchors = arena_array(build->memory, uint16_t, synsets);
-    if (build->anchors == NULL || claimed == NULL)
+    if (build->anchors == NULL || claimed == NULL || owned == NULL)
         return lumen_fail_memory(error, "the anchors of concepts");
     memset(build->anchors, 0, synsets * sizeof *build->anchors);
     memset(claimed, 0, synsets * sizeof *claimed);
+    memset(owned, 0, synsets * sizeof *owned);
 
     uint32_t index;
     lumen_status status = names_index(build, &build->concepts, "", CONCEPTS_MAX, &index, error);
@@ -195,7 +211,7 @@ lumen_status build_concepts(lexicon_build *build, lumen_error *error)
         status = names_index(build, &build->concepts, concept->name, CONCEPTS_MAX, &index, error);
     }
     if (status == LUMEN_OK)
-        status = explicit_anchors(build, claimed, error);
+        status = explicit_anchors(build, claimed, owned, error);
     if (status != LUMEN_OK)
         return status;
     /* What a file names outright is stronger than what a mere name suggests, so those come last. */

@@ -109,8 +109,8 @@ static void *append(arena *memory, void **array, uint32_t *count, size_t element
     return place;
 }
 
-/* The rest of the line as words: all of them, or a list with commas up to a word that is not after one. */
-static lumen_status take_words(line_fields *line, bool with_commas, arena *memory, source_words *out, lumen_error *error)
+/* The rest of the line as words; as a list, the words up to `also`, with or without commas between. */
+static lumen_status take_words(line_fields *line, bool as_list, arena *memory, source_words *out, lumen_error *error)
 {
     const char **words = arena_array(memory, const char *, line->count - line->next);
     if (words == NULL)
@@ -121,7 +121,8 @@ static lumen_status take_words(line_fields *line, bool with_commas, arena *memor
         if (!is_word(peek(line)))
             return fail_at(error, line->place, peek(line), "stands where a word should; name at least one");
         words[out->count++] = take(line);
-    } while (with_commas ? take_if(line, ",") : line->next < line->count);
+    } while (as_list ? take_if(line, ",") || (is_word(peek(line)) && strcmp(peek(line), "also") != 0)
+                     : line->next < line->count);
     return LUMEN_OK;
 }
 
