@@ -55,8 +55,7 @@ static void cut_words(const char *folded, word_items *out)
         }
         if (kind == UNICODE_END)
             return;
-        bool abbreviates = *here == '.' && out->count > 0 && out->items[out->count - 1].length <= 2; /* "St. Bernard" */
-        follows_break = follows_break || (kind == UNICODE_PUNCTUATION && !abbreviates);
+        follows_break = follows_break || kind == UNICODE_PUNCTUATION;
     }
 }
 

@@ -175,8 +175,10 @@ static bool is_verb_here(const reader *in, int start, int at, bool opened)
 static int choose_head(const reader *in, const noun_phrase *phrase)
 {
     int best = NO_ITEM, best_rank = 0;
+    bool has_unknown = false;
     for (int i = phrase->start; i < phrase->end; i++) {
         const word_item *item = &in->items[i];
+        has_unknown = has_unknown || (!item->is_noun && !item->is_verb && item->classes == 0 && item->manner == ITEM_NO_MANNER);
         if (!item->is_noun || i == phrase->participle)
             continue;
         int rank = !has_concept(item) ? 1 : has(in, i, WORD_ADJECTIVE) ? 2 : 3;
@@ -185,7 +187,8 @@ static int choose_head(const reader *in, const noun_phrase *phrase)
             best_rank = rank;
         }
     }
-    return best;
+    /* "a red blorb" is no red. */
+    return has_unknown && best_rank < 3 ? NO_ITEM : best;
 }
 
 /* Adverbs inside a noun phrase belong to a participle ("quickly running dog") or an adjective. */
@@ -242,7 +245,7 @@ static void add_adjective_text(sentence_parts *out, const char *text, size_t len
     if (out->adjective_count == WORDS_ADJECTIVES_MAX)
         return;
     char *slot = out->adjectives[out->adjective_count++];
-    size_t size = unicode_cut(text, length < WORDS_WORD_BYTES - 1 ? length : WORDS_WORD_BYTES - 1);
+    size_t size = unicode_cut(text, length, WORDS_WORD_BYTES - 1);
     memcpy(slot, text, size);
     slot[size] = 0;
 }
@@ -273,7 +276,7 @@ static void add_trait(sentence_parts *out, const word_item *how, const char *for
     char joined[2 * WORDS_WORD_BYTES];
     size_t length = 0;
     if (how != NULL) {
-        length = unicode_cut(how->text, how->length < 40 ? how->length : 40);
+        length = unicode_cut(how->text, how->length, 40);
         memcpy(joined, how->text, length);
         joined[length++] = '-';
     }
@@ -510,13 +513,10 @@ static void read_rest(const reader *in, int at, bool with_subject, noun_phrase *
     }
 }
 
-/* The last thing of a text that seemed to hold none. */
-static const word_item *any_noun(const reader *in)
+/* A small word that is the whole text and also a thing: "can". */
+static const word_item *only_noun(const reader *in)
 {
-    for (int i = in->count - 1; i >= 0; i--)
-        if (has_concept(&in->items[i]))
-            return &in->items[i];
-    return NULL;
+    return in->count == 1 && has_concept(in->items) && !has(in, 0, OPENS_PHRASE) ? in->items : NULL;
 }
 
 static void clear_parts(sentence_parts *out)
@@ -584,7 +584,7 @@ void sentence_read(const word_items *items, sentence_parts *out)
     if (subject.head != NO_ITEM)
         out->subject = &in.items[subject.head];
     else if (unknown.end == unknown.start && out->verb == NULL)
-        out->subject = any_noun(&in); /* "can" */
+        out->subject = only_noun(&in); /* "can" */
     else
         take_unknown(&in, unknown.start, unknown.end);
 }

@@ -196,13 +196,11 @@ unicode_kind unicode_next(const char **cursor)
     }
 }
 
-size_t unicode_cut(const char *text, size_t limit)
+size_t unicode_cut(const char *text, size_t length, size_t limit)
 {
-    size_t length = strnlen(text, limit + 1);
     if (length <= limit)
         return length;
-    length = limit;
-    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-        length--;
-    return length;
+    while (limit > 0 && ((unsigned char)text[limit] & 0xc0) == 0x80)
+        limit--;
+    return limit;
 }

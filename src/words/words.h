@@ -41,7 +41,7 @@ typedef struct words_phrase {
  * only: each with a message that says so. */
 lumen_status words_parse(const char *text, const char *verb, words_phrase *phrase, lumen_error *error);
 
-/* The concept that one noun ("ponies", "Fire-Engine") leads to; "" for none. Never NULL. */
+/* The concept that one noun ("ponies", "Fire-Engine", "fire_engine") leads to; "" for none. Never NULL. */
 const char *words_concept_of(const char *noun);
 
 /* All concepts that the tables know, in the order of their files; NULL beyond the last. */

@@ -10,9 +10,23 @@ enum {
 
 /* ---- Which sense ---------------------------------------------------------------------------- */
 
-/* How much a sense counts as something that has a shape, by its lexicographer file. */
-static double concreteness(uint32_t file)
+/* Whether a synset is a kind of substance, as the wood of an oak is among the plants. */
+static bool is_substance(const lexicon_build *build, uint32_t synset, uint32_t steps)
 {
+    const wordnet_synset *here = &build->net->nouns.synsets[synset];
+    for (uint32_t i = 0; i < here->hypernym_count && steps > 0; i++)
+        if (build->net->nouns.synsets[here->hypernyms[i]].file == WORDNET_SUBSTANCE ||
+            is_substance(build, here->hypernyms[i], steps - 1))
+            return true;
+    return false;
+}
+
+/* How much a sense counts as something that has a shape, by its lexicographer file. */
+static double concreteness(const lexicon_build *build, uint32_t synset)
+{
+    uint32_t file = build->net->nouns.synsets[synset].file;
+    if (file == WORDNET_PLANT && is_substance(build, synset, 4))
+        file = WORDNET_SUBSTANCE;
     switch (file) {
     case WORDNET_ANIMAL:
     case WORDNET_ARTIFACT: return 1.0;
@@ -22,7 +36,7 @@ static double concreteness(uint32_t file)
     case WORDNET_OBJECT: return 0.8;
     case WORDNET_PERSON:
     case WORDNET_TOPS: return 0.5;
-    case WORDNET_SUBSTANCE: return 0.35;
+    case WORDNET_SUBSTANCE: return 0.2;
     case WORDNET_PHENOMENON:
     case WORDNET_SHAPE:
     case WORDNET_POSSESSION: return 0.25;
@@ -81,7 +95,7 @@ uint32_t best_sense(const lexicon_build *build, const wordnet_lemma *lemma, bool
         uint16_t concept = anchored ? nearest_concept(build, lemma->senses[i], &steps) : 0;
         if (anchored && concept == 0)
             continue;
-        double weight = concreteness(synset->file);
+        double weight = concreteness(build, lemma->senses[i]);
         /* A rare sense of a word that usually means something without a shape: rather none. */
         if (anchored && 20.0 * weight * ((double)lemma->tags[i] + 1.0) < (double)total)
             continue;

@@ -24,6 +24,14 @@ static bool typed_form(const char *lemma, char *out)
     return length > 0 && !is_digits(out);
 }
 
+/* Letters and the symbols of elements: rather small words or names than things ("a", "be", "he"). */
+static bool is_symbol(const lexicon_build *build, const wordnet_lemma *lemma, uint32_t synset)
+{
+    size_t length = strlen(lemma->text);
+    return length < 2 || (length == 2 && (synset == WORDNET_NONE ||
+                                          build->net->nouns.synsets[synset].file == WORDNET_SUBSTANCE));
+}
+
 /* The flags that tell how a noun behaves beside the same word as a verb or adjective. */
 static uint16_t noun_flags(const lexicon_build *build, const wordnet_lemma *lemma, uint32_t synset, uint32_t number)
 {
@@ -99,6 +107,8 @@ static lumen_status add_wordnet(lexicon_build *build, lumen_error *error)
         uint16_t concept = 0;
         uint32_t number = 0;
         uint32_t synset = best_sense(build, lemma, true, &concept, &number);
+        if (is_symbol(build, lemma, synset))
+            continue;
         concept = narrower_concept(build, lemma, concept);
         uint16_t flags = noun_flags(build, lemma, synset, number);
         /* Everyday words without a shape are kept too: they help to understand a sentence. */

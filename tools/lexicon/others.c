@@ -44,6 +44,15 @@ static lumen_status build_verbs(lexicon_build *build, lumen_error *error)
                 motions[lemma->senses[0]] = (uint16_t)(i + 1);
         }
     }
+    /* The second senses, and further ones that are movements: WordNet's "foxtrot" hangs below the second sense of "dance". */
+    for (uint32_t i = 0; i < build->sources->verb_count; i++)
+        for (uint32_t w = 0; w < build->sources->verbs[i].words.count; w++) {
+            const wordnet_lemma *lemma = wordnet_find(verbs, build->sources->verbs[i].words.words[w]);
+            for (uint32_t k = 1; lemma != NULL && k < lemma->sense_count; k++)
+                if (motions[lemma->senses[k]] == 0 &&
+                    (k == 1 || verbs->synsets[lemma->senses[k]].file == WORDNET_VERB_MOTION))
+                    motions[lemma->senses[k]] = (uint16_t)(i + 1);
+        }
     lumen_status status = LUMEN_OK;
     for (uint32_t i = 0; status == LUMEN_OK && i < verbs->lemma_count; i++) {
         const wordnet_lemma *lemma = &verbs->lemmas[i];

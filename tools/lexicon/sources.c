@@ -314,7 +314,8 @@ lumen_status sources_read(source_kind kind, const char *file, const char *text, 
         while (skip < size && is_blank(text[start + skip]))
             skip++;
         /* Lines about shapes may hold anything. */
-        bool ours = kind != SOURCE_CONCEPTS || (size - skip > 7 && memcmp(text + start + skip, "concept", 7) == 0);
+        bool ours = kind != SOURCE_CONCEPTS || (size - skip >= 7 && memcmp(text + start + skip, "concept", 7) == 0 &&
+                                                (size - skip == 7 || is_blank(text[start + skip + 7])));
         if (ours) {
             lumen_status status = split_line(text + start, size, memory, line, error);
             if (status == LUMEN_OK && line->count > 0) {
