@@ -129,6 +129,13 @@ static bool noun_without_hyphens(const char *text, size_t length, noun_form *out
     return size < length && morphology_noun(joined, size, out) && noun_concept(out->value) != 0;
 }
 
+bool items_noun(const char *folded, noun_form *out)
+{
+    word_item item = {.text = folded, .length = strlen(folded)};
+    return morphology_noun(item.text, item.length, out) || noun_without_hyphens(item.text, item.length, out) ||
+           noun_of_joined(&item, out);
+}
+
 static void read_word(word_item *item)
 {
     item->classes = classes_of(item->text, item->length);

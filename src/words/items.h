@@ -34,6 +34,9 @@ typedef struct word_items {
     word_item items[ITEMS_MAX];
 } word_items;
 
+/* Whether a folded word or expression is a noun, be it joined or parted otherwise than in the tables. */
+bool items_noun(const char *folded, noun_form *out);
+
 void items_read(const char *folded, word_items *out);
 
 #endif

@@ -251,7 +251,7 @@ const char *words_concept_of(const char *noun)
     for (char *byte = folded; *byte != 0; byte++)
         if (*byte == '_')
             *byte = ' ';
-    if (!morphology_noun(folded, strlen(folded), &found))
+    if (!items_noun(folded, &found))
         return "";
     return words_the_lexicon.concepts[noun_concept(found.value)];
 }

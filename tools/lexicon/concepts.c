@@ -21,19 +21,30 @@ static bool is_substance(const lexicon_build *build, uint32_t synset, uint32_t s
     return false;
 }
 
+static bool is_below(const lexicon_build *build, uint32_t synset, uint32_t above)
+{
+    const wordnet_synset *here = &build->net->nouns.synsets[synset];
+    for (uint32_t i = 0; i < here->hypernym_count; i++)
+        if (here->hypernyms[i] == above || is_below(build, here->hypernyms[i], above))
+            return true;
+    return false;
+}
+
 /* How much a sense counts as something that has a shape, by its lexicographer file. */
 static double concreteness(const lexicon_build *build, uint32_t synset)
 {
     uint32_t file = build->net->nouns.synsets[synset].file;
     if (file == WORDNET_PLANT && is_substance(build, synset, 4))
         file = WORDNET_SUBSTANCE;
+    if (file == WORDNET_FOOD && is_below(build, synset, build->produce))
+        return 1.8; /* the fruit rather than its tree */
     switch (file) {
-    case WORDNET_ANIMAL:
+    case WORDNET_ANIMAL: return 1.6; /* the finch rather than the informant, the eel rather than its meat */
     case WORDNET_ARTIFACT: return 1.0;
     case WORDNET_PLANT: return 0.9;
-    case WORDNET_FOOD:
     case WORDNET_BODY:
     case WORDNET_OBJECT: return 0.8;
+    case WORDNET_FOOD: return 0.6;
     case WORDNET_PERSON:
     case WORDNET_TOPS: return 0.5;
     case WORDNET_SUBSTANCE: return 0.2;
@@ -101,7 +112,7 @@ uint32_t best_sense(const lexicon_build *build, const wordnet_lemma *lemma, bool
             continue;
         if (wordnet_is_capital(synset, lemma->text))
             weight *= 0.15; /* "crane" is rather the bird than the poet */
-        double score = weight * ((double)lemma->tags[i] + 2.0 / (2.0 + (double)i)) / (1.0 + 0.08 * (double)steps);
+        double score = weight * ((double)lemma->tags[i] + 3.0 / (3.0 + (double)i)) / (1.0 + 0.06 * (double)steps);
         if (score > best) {
             best = score;
             best_index = i;
@@ -197,6 +208,8 @@ lumen_status build_concepts(lexicon_build *build, lumen_error *error)
     memset(build->anchors, 0, synsets * sizeof *build->anchors);
     memset(claimed, 0, synsets * sizeof *claimed);
 
+    const wordnet_lemma *produce = wordnet_find(&build->net->nouns, "produce");
+    build->produce = produce != NULL ? produce->senses[0] : WORDNET_NONE;
     uint32_t index;
     lumen_status status = names_index(build, &build->concepts, "", CONCEPTS_MAX, &index, error);
     for (uint32_t i = 0; status == LUMEN_OK && i < sources->concept_count; i++) {
