@@ -22,7 +22,11 @@ static bool is_utf8(const char *text)
 {
     const unsigned char *byte = (const unsigned char *)text;
     while (*byte != 0) {
-        unsigned length = *byte < 0x80 ? 1 : *byte >= 0xc2 && *byte < 0xe0 ? 2 : *byte >= 0xe0 && *byte < 0xf0 ? 3 : *byte >= 0xf0 && *byte < 0xf5 ? 4 : 0;
+        unsigned length = *byte < 0x80                    ? 1
+                          : *byte >= 0xc2 && *byte < 0xe0 ? 2
+                          : *byte >= 0xe0 && *byte < 0xf0 ? 3
+                          : *byte >= 0xf0 && *byte < 0xf5 ? 4
+                                                          : 0;
         if (length == 0)
             return false;
         unsigned value = length == 1 ? *byte : *byte & (0xffu >> (length + 1));

@@ -150,7 +150,8 @@ static bool is_verb_here(const reader *in, int start, int at, bool opened)
             return after_noun; /* "dog chasing cats"; else "galloping horse" */
         if (!after_noun && (opened || has(in, at, WORD_QUANTITY)))
             return false; /* "a drawing" */
-        return !has_concept(item) || object_follows || (!is_flagged(item, NOUN_STRONG) && moves(item)); /* "brick building" */
+        return !has_concept(item) || object_follows ||
+               (!is_flagged(item, NOUN_STRONG) && moves(item)); /* "brick building" */
     case VERB_PAST:
         if (!after_noun)
             return !noun_follows && !opened && !has_concept(item);
@@ -178,7 +179,8 @@ static int choose_head(const reader *in, const noun_phrase *phrase)
     bool has_unknown = false;
     for (int i = phrase->start; i < phrase->end; i++) {
         const word_item *item = &in->items[i];
-        has_unknown = has_unknown || (!item->is_noun && !item->is_verb && item->classes == 0 && item->manner == ITEM_NO_MANNER);
+        has_unknown =
+            has_unknown || (!item->is_noun && !item->is_verb && item->classes == 0 && item->manner == ITEM_NO_MANNER);
         if (!item->is_noun || i == phrase->participle)
             continue;
         int rank = !has_concept(item) ? 1 : has(in, i, WORD_ADJECTIVE) ? 2 : 3;
@@ -404,7 +406,8 @@ static int read_subject(const reader *in, int at, noun_phrase *out)
     }
     /* "bunch of grapes", "drawing of a cat"; but "cup of coffee" */
     while (phrase.end < in->count && text_is(in, phrase.end, "of") && phrase.end > phrase.start) {
-        bool gives_way = phrase.head == NO_ITEM || has(in, phrase.head, WORD_QUANTITY) || !has_concept(&in->items[phrase.head]);
+        bool gives_way =
+            phrase.head == NO_ITEM || has(in, phrase.head, WORD_QUANTITY) || !has_concept(&in->items[phrase.head]);
         noun_phrase of = read_phrase(in, phrase.end + 1);
         if (!gives_way || of.head == NO_ITEM || !has_concept(&in->items[of.head]))
             break;
@@ -453,15 +456,18 @@ static void read_rest(const reader *in, int at, bool with_subject, noun_phrase *
         if (text_is(in, at, "n't") || has(in, at, WORD_NEGATION)) {
             negated = true;
             at++;
-        } else if (is_adverb(in, at) || (item->manner >= 0 && !could_be_noun(in, at + 1) && !has_concept(item) && !after_copula)) {
-            if (!is_intensifier(item) || (at + 1 < in->count && in->items[at + 1].manner != ITEM_NO_MANNER && !after_copula))
+        } else if (is_adverb(in, at) ||
+                   (item->manner >= 0 && !could_be_noun(in, at + 1) && !has_concept(item) && !after_copula)) {
+            if (!is_intensifier(item) ||
+                (at + 1 < in->count && in->items[at + 1].manner != ITEM_NO_MANNER && !after_copula))
                 add_adverb(out, item, &strength);
             at++;
         } else if (item->is_glued || has(in, at, WORD_COPULA)) {
             after_copula = true;
             in_place = false;
             at++;
-        } else if (has(in, at, WORD_AUXILIARY | WORD_RELATIVE) && !(has(in, at, OPENS_PHRASE) && at + 1 < in->count && !with_subject)) {
+        } else if (has(in, at, WORD_AUXILIARY | WORD_RELATIVE) &&
+                   !(has(in, at, OPENS_PHRASE) && at + 1 < in->count && !with_subject)) {
             after_to = has(in, at, WORD_AUXILIARY);
             in_place = false;
             at++;
@@ -488,9 +494,10 @@ static void read_rest(const reader *in, int at, bool with_subject, noun_phrase *
             after_to = false;
             at++;
         } else if (verb_wanted && item->is_verb && !has(in, at, OPENS_PHRASE) &&
-                   (after_to ? item->verb.ending == VERB_BASE
+                   (after_to       ? item->verb.ending == VERB_BASE
                     : after_copula ? item->verb.ending == VERB_ING
-                                   : is_verb_here(in, at, at, false) && (!with_subject || !in_place || item->verb.ending != VERB_BASE))) {
+                                   : is_verb_here(in, at, at, false) &&
+                                         (!with_subject || !in_place || item->verb.ending != VERB_BASE))) {
             if (out->verb == NULL && !negated)
                 out->verb = item;
             after_to = after_copula = negated = false;
@@ -498,7 +505,8 @@ static void read_rest(const reader *in, int at, bool with_subject, noun_phrase *
         } else if (after_copula && with_subject && !has(in, at, OPENS_PHRASE | WORD_NUMBER)) {
             add_adjective_text(out, item->text, item->length);
             at++;
-            after_copula = has(in, at, WORD_CONJUNCTION) || (at < in->count && (in->items[at].follows_break || describes(in, at)));
+            after_copula =
+                has(in, at, WORD_CONJUNCTION) || (at < in->count && (in->items[at].follows_break || describes(in, at)));
         } else if (with_subject && item->follows_break && has(in, at, WORD_ADJECTIVE) && !could_be_noun(in, at + 1)) {
             add_adjective_text(out, item->text, item->length);
             at++;
@@ -531,8 +539,7 @@ static void take_unknown(const reader *in, int start, int end)
     if (end <= start)
         return;
     in->out->unknown = in->items[start].text;
-    in->out->unknown_length =
-        (size_t)(in->items[end - 1].text + in->items[end - 1].length - in->items[start].text);
+    in->out->unknown_length = (size_t)(in->items[end - 1].text + in->items[end - 1].length - in->items[start].text);
 }
 
 void sentence_read(const word_items *items, sentence_parts *out)
@@ -552,8 +559,9 @@ void sentence_read(const word_items *items, sentence_parts *out)
         if (unknown.end == unknown.start)
             unknown = subject;
         if (subject.end > subject.start || rest >= in.count ||
-            !(in.items[rest].is_glued || has(&in, rest, WORD_PRONOUN | WORD_COPULA | WORD_PREPOSITION | WORD_CONJUNCTION |
-                                                            WORD_RELATIVE | WORD_AUXILIARY | WORD_POLITE)) ||
+            !(in.items[rest].is_glued || has(&in, rest,
+                                             WORD_PRONOUN | WORD_COPULA | WORD_PREPOSITION | WORD_CONJUNCTION |
+                                                 WORD_RELATIVE | WORD_AUXILIARY | WORD_POLITE)) ||
             (text_is(&in, rest, "to")))
             break;
         at = rest + 1;
@@ -595,7 +603,8 @@ void sentence_read_verb(const word_items *items, sentence_parts *out)
     float strength = 0.0f;
     for (uint32_t i = 0; i < items->count; i++) {
         const word_item *item = &items->items[i];
-        bool small = (item->classes & (WORD_COPULA | WORD_AUXILIARY | WORD_PREPOSITION | WORD_PRONOUN | OPENS_PHRASE)) != 0;
+        bool small =
+            (item->classes & (WORD_COPULA | WORD_AUXILIARY | WORD_PREPOSITION | WORD_PRONOUN | OPENS_PHRASE)) != 0;
         if (item->manner != ITEM_NO_MANNER)
             add_adverb(out, item, &strength);
         else if (out->verb == NULL && item->is_verb && (!small || items->count == 1))

@@ -18,7 +18,7 @@
 enum { UNICODE_FOLDED_BYTES = 4096 };
 
 typedef enum unicode_kind {
-    UNICODE_END,         /* the zero */
+    UNICODE_END, /* the zero */
     UNICODE_SPACE,
     UNICODE_PUNCTUATION, /* separates words */
     UNICODE_LETTER       /* letters, marks, digits, symbols: whatever a word may be made of */

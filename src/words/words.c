@@ -103,8 +103,8 @@ static void write_canonical(words_phrase *phrase, bool known, bool whole, const 
     bool complete = whole;
     if (known) {
         for (uint32_t i = 0; i < phrase->adjective_count; i++)
-            complete = append(phrase->canonical, limit, phrase->adjectives[i]) && append(phrase->canonical, limit, " ") &&
-                       complete;
+            complete = append(phrase->canonical, limit, phrase->adjectives[i]) &&
+                       append(phrase->canonical, limit, " ") && complete;
         complete = append(phrase->canonical, limit, phrase->subject) && complete;
     } else {
         complete = append(phrase->canonical, limit, folded) && complete;
@@ -137,7 +137,8 @@ static void write_prompt(words_phrase *phrase, bool known, const char *folded)
 {
     char *out = phrase->prompt;
     if (known) {
-        append(out, PROMPT_WHO_BYTES, article_for(phrase->adjective_count > 0 ? phrase->adjectives[0] : phrase->subject));
+        append(out, PROMPT_WHO_BYTES,
+               article_for(phrase->adjective_count > 0 ? phrase->adjectives[0] : phrase->subject));
         for (uint32_t i = 0; i < phrase->adjective_count; i++) {
             append(out, PROMPT_WHO_BYTES, phrase->adjectives[i]);
             append(out, PROMPT_WHO_BYTES, " ");
@@ -194,7 +195,8 @@ static bool read_who(words_phrase *phrase, const sentence_parts *parts, const ch
     return false;
 }
 
-static void read_what(words_phrase *phrase, const sentence_parts *parts, const sentence_parts *asked, const char *asked_text)
+static void read_what(words_phrase *phrase, const sentence_parts *parts, const sentence_parts *asked,
+                      const char *asked_text)
 {
     const sentence_parts *verb_from = asked != NULL ? asked : parts;
     if (verb_from->verb != NULL) {

@@ -17,8 +17,8 @@
 static void every_word_of_a_table_is_found_at_its_place(void **state)
 {
     (void)state;
-    const words_table *tables[] = {&words_the_lexicon.nouns, &words_the_lexicon.verbs, &words_the_lexicon.noun_exceptions,
-                                   &words_the_lexicon.functions};
+    const words_table *tables[] = {&words_the_lexicon.nouns, &words_the_lexicon.verbs,
+                                   &words_the_lexicon.noun_exceptions, &words_the_lexicon.functions};
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
         char word[TABLE_WORD_BYTES], before[TABLE_WORD_BYTES] = "";
         for (uint32_t place = 0; place < tables[t]->count; place++) {
@@ -57,7 +57,8 @@ static void a_hyphen_equals_a_space(void **state)
 static void everyday_nouns_lead_to_concepts(void **state)
 {
     (void)state;
-    static const char *const nouns[] = {"horse", "dog", "cat", "car", "tree", "bird", "fish", "house", "chair", "man", "woman"};
+    static const char *const nouns[] = {"horse", "dog",   "cat",   "car", "tree", "bird",
+                                        "fish",  "house", "chair", "man", "woman"};
     for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++)
         if (words_concept_of(nouns[i])[0] == 0)
             fail_msg("\"%s\" has no concept", nouns[i]);
@@ -73,17 +74,17 @@ static void verbs_are_traced_to_their_base(void **state)
         const char *form, *base;
         verb_ending ending;
     } cases[] = {
-        {"gallop", "gallop", VERB_BASE},     {"gallops", "gallop", VERB_S},       {"galloped", "gallop", VERB_PAST},
-        {"galloping", "gallop", VERB_ING},   {"ran", "run", VERB_PAST},           {"running", "run", VERB_ING},
-        {"swum", "swim", VERB_PAST},         {"flew", "fly", VERB_PAST},          {"flies", "fly", VERB_S},
-        {"travelling", "travel", VERB_ING},  {"traveling", "travel", VERB_ING},   {"travelled", "travel", VERB_PAST},
-        {"hopping", "hop", VERB_ING},        {"hoping", "hope", VERB_ING},        {"riding", "ride", VERB_ING},
-        {"singing", "sing", VERB_ING},       {"dancing", "dance", VERB_ING},      {"danced", "dance", VERB_PAST},
-        {"swinging", "swing", VERB_ING},     {"dies", "die", VERB_S},             {"lying", "lie", VERB_ING},
-        {"carried", "carry", VERB_PAST},     {"watches", "watch", VERB_S},        {"goes", "go", VERB_S},
-        {"rolled", "roll", VERB_PAST},       {"passes", "pass", VERB_S},          {"nodding", "nod", VERB_ING},
-        {"frolicking", "frolic", VERB_ING},  {"slithers", "slither", VERB_S},     {"waved", "wave", VERB_PAST},
-        {"fell", "fall", VERB_PAST},         {"boxing", "box", VERB_ING},         {"playing", "play", VERB_ING},
+        {"gallop", "gallop", VERB_BASE},    {"gallops", "gallop", VERB_S},     {"galloped", "gallop", VERB_PAST},
+        {"galloping", "gallop", VERB_ING},  {"ran", "run", VERB_PAST},         {"running", "run", VERB_ING},
+        {"swum", "swim", VERB_PAST},        {"flew", "fly", VERB_PAST},        {"flies", "fly", VERB_S},
+        {"travelling", "travel", VERB_ING}, {"traveling", "travel", VERB_ING}, {"travelled", "travel", VERB_PAST},
+        {"hopping", "hop", VERB_ING},       {"hoping", "hope", VERB_ING},      {"riding", "ride", VERB_ING},
+        {"singing", "sing", VERB_ING},      {"dancing", "dance", VERB_ING},    {"danced", "dance", VERB_PAST},
+        {"swinging", "swing", VERB_ING},    {"dies", "die", VERB_S},           {"lying", "lie", VERB_ING},
+        {"carried", "carry", VERB_PAST},    {"watches", "watch", VERB_S},      {"goes", "go", VERB_S},
+        {"rolled", "roll", VERB_PAST},      {"passes", "pass", VERB_S},        {"nodding", "nod", VERB_ING},
+        {"frolicking", "frolic", VERB_ING}, {"slithers", "slither", VERB_S},   {"waved", "wave", VERB_PAST},
+        {"fell", "fall", VERB_PAST},        {"boxing", "box", VERB_ING},       {"playing", "play", VERB_ING},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         verb_form found;
@@ -103,9 +104,10 @@ static void verbs_are_traced_to_their_base(void **state)
 static void the_ing_form_is_spelt_right(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"gallop", "galloping"}, {"run", "running"}, {"dance", "dancing"}, {"lie", "lying"},
-                                           {"fly", "flying"},       {"see", "seeing"},  {"swim", "swimming"}, {"roll", "rolling"},
-                                           {"row", "rowing"},       {"box", "boxing"},  {"eat", "eating"},    {"hop", "hopping"}};
+    static const char *const cases[][2] = {{"gallop", "galloping"}, {"run", "running"},  {"dance", "dancing"},
+                                           {"lie", "lying"},        {"fly", "flying"},   {"see", "seeing"},
+                                           {"swim", "swimming"},    {"roll", "rolling"}, {"row", "rowing"},
+                                           {"box", "boxing"},       {"eat", "eating"},   {"hop", "hopping"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char out[TABLE_WORD_BYTES + 8];
         morphology_ing(cases[i][0], out);
@@ -143,7 +145,8 @@ static void a_verb_that_is_not_listed_inherits_its_motion(void **state)
 
 /* ---- Sources -------------------------------------------------------------------------------- */
 
-static lumen_status read_source(source_kind kind, const char *text, arena *memory, lexicon_sources *sources, lumen_error *error)
+static lumen_status read_source(source_kind kind, const char *text, arena *memory, lexicon_sources *sources,
+                                lumen_error *error)
 {
     return sources_read(kind, "file", text, strlen(text), memory, sources, error);
 }
@@ -246,7 +249,9 @@ static void folding_makes_forms_equal(void **state)
     static const char *const cases[][3] = {/* text, plain, with accents */
                                            {"Caf\xc3\xa9", "cafe", "caf\xc3\xa9"},
                                            {"STRASSE", "strasse", "strasse"},
-                                           {"Stra\xc3\x9f" "e", "strasse", "strasse"},
+                                           {"Stra\xc3\x9f"
+                                            "e",
+                                            "strasse", "strasse"},
                                            {"it\xe2\x80\x99s", "it's", "it's"},
                                            {"T\xe2\x80\x90Shirt", "t-shirt", "t-shirt"},
                                            {"\xd0\x99", "\xd0\xb9", "\xd0\xb9"}}; /* only Latin letters lose marks */

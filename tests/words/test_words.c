@@ -33,8 +33,8 @@ static void check_readings(const reading *readings, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         words_phrase phrase = parse(readings[i].text, NULL);
-        if (strcmp(phrase.canonical, readings[i].canonical) != 0 || strcmp(phrase.concept_name, readings[i].concept) != 0 ||
-            strcmp(phrase.motion, readings[i].motion) != 0)
+        if (strcmp(phrase.canonical, readings[i].canonical) != 0 ||
+            strcmp(phrase.concept_name, readings[i].concept) != 0 || strcmp(phrase.motion, readings[i].motion) != 0)
             fail_msg("\"%s\" is read as \"%s\", concept \"%s\", motion %s; not as \"%s\", \"%s\", %s", readings[i].text,
                      phrase.canonical, phrase.concept_name, phrase.motion, readings[i].canonical, readings[i].concept,
                      readings[i].motion);
@@ -106,16 +106,19 @@ static void the_sense_that_people_mean_is_chosen(void **state)
 {
     (void)state;
     static const char *const senses[][2] = {
-        {"table", "table"},   {"whale", "whale"},   {"tiger", "tiger"},     {"church", "church"}, {"man", "man"},
-        {"woman", "woman"},   {"king", "king"},     {"soldier", "soldier"}, {"child", "child"},   {"doctor", "person"},
-        {"mouse", "mouse"},   {"crane", "crane"},   {"bat", "bat"},         {"fly", "fly"},       {"seal", "seal"},
-        {"orange", "orange"}, {"glass", "glass"},   {"palm", "palm_tree"},  {"plane", "airplane"}, {"ship", "ship"},
-        {"ring", "ring"},     {"watch", "clock"},   {"pen", "pen"},         {"school", "school"}, {"house", "house"},
-        {"jaguar", "cat"},    {"turkey", "turkey"}, {"penguin", "penguin"}, {"star", "star"},     {"heart", "heart"},
-        {"cloud", "cloud"},   {"mountain", "mountain"}, {"lamp", "lamp"},   {"queen", "queen"},   {"cake", "cake"},
-        {"dragon", "dragon"}, {"mole", "mole"},     {"ray", "ray"},         {"bow", "bow"},       {"tank", "tank"},
-        {"bank", "building"}, {"poodle", "dog"},    {"stallion", "horse"},  {"oak", "tree"},      {"taxi", "car"},
-        {"love", "heart"},    {"money", "coin"},    {"time", "clock"},      {"night", "moon"},    {"birthday", "cake"},
+        {"table", "table"},   {"whale", "whale"},    {"tiger", "tiger"},    {"church", "church"},
+        {"man", "man"},       {"woman", "woman"},    {"king", "king"},      {"soldier", "soldier"},
+        {"child", "child"},   {"doctor", "person"},  {"mouse", "mouse"},    {"crane", "crane"},
+        {"bat", "bat"},       {"fly", "fly"},        {"seal", "seal"},      {"orange", "orange"},
+        {"glass", "glass"},   {"palm", "palm_tree"}, {"plane", "airplane"}, {"ship", "ship"},
+        {"ring", "ring"},     {"watch", "clock"},    {"pen", "pen"},        {"school", "school"},
+        {"house", "house"},   {"jaguar", "cat"},     {"turkey", "turkey"},  {"penguin", "penguin"},
+        {"star", "star"},     {"heart", "heart"},    {"cloud", "cloud"},    {"mountain", "mountain"},
+        {"lamp", "lamp"},     {"queen", "queen"},    {"cake", "cake"},      {"dragon", "dragon"},
+        {"mole", "mole"},     {"ray", "ray"},        {"bow", "bow"},        {"tank", "tank"},
+        {"bank", "building"}, {"poodle", "dog"},     {"stallion", "horse"}, {"oak", "tree"},
+        {"taxi", "car"},      {"love", "heart"},     {"money", "coin"},     {"time", "clock"},
+        {"night", "moon"},    {"birthday", "cake"},
     };
     for (size_t i = 0; i < sizeof senses / sizeof senses[0]; i++)
         if (strcmp(words_concept_of(senses[i][0]), senses[i][1]) != 0)
@@ -309,7 +312,16 @@ static void any_text_is_only_text(void **state)
     static const char *const texts[] = {
         "\xe4\xb8\x80\xe5\x8c\xb9\xe9\xa9\xac", /* a horse, in Chinese */
         "\xf0\x9f\x90\x8e",                     /* an emoji */
-        "blorb", "don't", "to be or not to be", "<b>blorb</b>", "$(blorb)", "!?", "the", "a", "%s%n", "\\0",
+        "blorb",
+        "don't",
+        "to be or not to be",
+        "<b>blorb</b>",
+        "$(blorb)",
+        "!?",
+        "the",
+        "a",
+        "%s%n",
+        "\\0",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         words_phrase phrase = parse(texts[i], NULL);
@@ -324,9 +336,11 @@ static void any_text_is_only_text(void **state)
 static void unknown_texts_are_never_taken_for_one_another(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"blorb",  "blorbs",       "blorb fnord", "fnord blorb",       "caf\xc3\xa9 blorb",
-                                        "cafe-blorb", "C", "C++", "\xc3\xa9",    "e",                 "vitamin blorb a",
-                                        "blorb|", "blorb running", "red blorb",  "blorb of the fnord", "blorb, red"};
+    static const char *const texts[] = {
+        "blorb",           "blorbs", "blorb fnord",   "fnord blorb", "caf\xc3\xa9 blorb",
+        "cafe-blorb",      "C",      "C++",           "\xc3\xa9",    "e",
+        "vitamin blorb a", "blorb|", "blorb running", "red blorb",   "blorb of the fnord",
+        "blorb, red"};
     enum { COUNT = sizeof texts / sizeof texts[0] };
     static words_phrase phrases[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
@@ -365,10 +379,18 @@ static void bad_texts_are_refused_with_the_reason(void **state)
     const struct {
         const char *text, *reason;
     } cases[] = {
-        {"", "empty"},          {"   \t\n", "empty"},        {"\xe2\x80\x8b\xc2\xa0", "empty"}, /* zero width and no-break space */
-        {"12345", "digits"},    {"1 2 3", "digits"},         {"\xd9\xa1\xd9\xa2", "digits"},    /* Arabic-Indic */
-        {"\xff", "UTF-8"},      {"horse \xc3", "UTF-8"},     {"\xc0\xaf", "UTF-8"},             /* overlong */
-        {"\xed\xa0\x80", "UTF-8"} /* surrogate */, {"\xf4\x90\x80\x80", "UTF-8"}, {long_text, "200"},
+        {"", "empty"},
+        {"   \t\n", "empty"},
+        {"\xe2\x80\x8b\xc2\xa0", "empty"}, /* zero width and no-break space */
+        {"12345", "digits"},
+        {"1 2 3", "digits"},
+        {"\xd9\xa1\xd9\xa2", "digits"}, /* Arabic-Indic */
+        {"\xff", "UTF-8"},
+        {"horse \xc3", "UTF-8"},
+        {"\xc0\xaf", "UTF-8"}, /* overlong */
+        {"\xed\xa0\x80", "UTF-8"} /* surrogate */,
+        {"\xf4\x90\x80\x80", "UTF-8"},
+        {long_text, "200"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         words_phrase phrase;
@@ -387,7 +409,11 @@ static void bad_texts_are_refused_with_the_reason(void **state)
 static void the_text_is_cleaned(void **state)
 {
     (void)state;
-    assert_string_equal(parse("  A\tRed\r\n  \xe2\x80\x8b" "Dragon\x01 ", NULL).text, "A Red Dragon");
+    assert_string_equal(parse("  A\tRed\r\n  \xe2\x80\x8b"
+                              "Dragon\x01 ",
+                              NULL)
+                            .text,
+                        "A Red Dragon");
     assert_string_equal(parse("cafe\xcc\x81", NULL).text, "caf\xc3\xa9");
     assert_string_equal(parse("\xef\xac\x81sh", NULL).text, "fish"); /* the ligature fi */
     assert_string_equal(parse("it\xe2\x80\x99s a dog", NULL).subject, "dog");
@@ -400,9 +426,15 @@ static void the_prompt_shows_one_thing_on_white(void **state)
                         "a red dragon flying, full body, single object, three-quarter view, centered, "
                         "plain white background, studio lighting");
     const char *const starts[][2] = {
-        {"elephants", "an elephant, "},         {"unicorn", "a unicorn, "},        {"a man riding", "a man riding, "},
-        {"dogs run", "a dog running, "},        {"the cat sat", "a cat sitting, "}, {"a tree swaying", "a tree swaying, "},
-        {"horse galloped", "a horse galloping, "}, {"a cat lying", "a cat lying, "}, {"old owl", "an old owl, "},
+        {"elephants", "an elephant, "},
+        {"unicorn", "a unicorn, "},
+        {"a man riding", "a man riding, "},
+        {"dogs run", "a dog running, "},
+        {"the cat sat", "a cat sitting, "},
+        {"a tree swaying", "a tree swaying, "},
+        {"horse galloped", "a horse galloping, "},
+        {"a cat lying", "a cat lying, "},
+        {"old owl", "an old owl, "},
     };
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
         words_phrase phrase = parse(starts[i][0], NULL);

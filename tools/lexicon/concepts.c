@@ -117,7 +117,7 @@ uint32_t best_sense(const lexicon_build *build, const wordnet_lemma *lemma, bool
             best = score;
             best_index = i;
             if (out_concept != NULL)
-                *out_concept = concept;
+            *out_concept = concept;
         }
     }
     if (best_index == WORDNET_NONE)
@@ -216,7 +216,8 @@ lumen_status build_concepts(lexicon_build *build, lumen_error *error)
         const source_concept *concept = &sources->concepts[i];
         uint16_t earlier = find_concept(build, concept->name);
         if (earlier != 0)
-            return lumen_fail(error, LUMEN_ERROR_INVALID, "%s:%u: concept \"%s\" is already there (%s:%u); rename or remove one",
+            return lumen_fail(error, LUMEN_ERROR_INVALID,
+                              "%s:%u: concept \"%s\" is already there (%s:%u); rename or remove one",
                               concept->place.file, concept->place.line, concept->name,
                               sources->concepts[earlier - 1].place.file, sources->concepts[earlier - 1].place.line);
         status = names_index(build, &build->concepts, concept->name, CONCEPTS_MAX, &index, error);
