@@ -281,6 +281,10 @@ static void adverbs_set_tempo_and_size(void **state)
     assert_true(unlisted.tempo < 1.0f); /* through "majestic" */
     assert_string_equal(odd.adverb, "blorbly");
     assert_true(odd.tempo == 1.0f);
+    words_phrase piled =
+        parse("an owl flying very very very very quickly quickly quickly quickly quickly quickly", NULL);
+    assert_true(piled.tempo > fast.tempo && piled.tempo <= 64.0f); /* eight times a verb's own, at most */
+    assert_true(parse("an owl flying slowly slowly slowly slowly slowly slowly slowly slowly", NULL).tempo > 0.0f);
     assert_true(parse("a tired horse galloping like crazy", NULL).tempo > 1.5f);
 }
 
