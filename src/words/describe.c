@@ -93,9 +93,9 @@ static float clamp_factor(float factor)
 
 void add_adverb(sentence_parts *out, const word_item *item, float *strength)
 {
-    size_t length = strlen(out->adverb), room = WORDS_WORD_BYTES - 1 - length - (length > 0 ? 1 : 0);
-    if (item->length <= room) {
-        if (length > 0)
+    size_t length = strlen(out->adverb), space = length > 0 ? 1 : 0;
+    if (length + space + item->length < sizeof out->adverb) {
+        if (space > 0)
             out->adverb[length++] = ' ';
         memcpy(out->adverb + length, item->text, item->length);
         out->adverb[length + item->length] = 0;

@@ -408,6 +408,23 @@ static void bad_texts_are_refused_with_the_reason(void **state)
     parse("route 66", NULL);
 }
 
+static void words_beyond_their_room_are_left_out(void **state)
+{
+    (void)state;
+    /* Adverbs that fill the field to its last byte, and one more. */
+    words_phrase full = parse("a dog running abcdefghijklmnopqrstuvwxyzabcdefly abcdefghijklmnopqrstuvwxyzabcdefly "
+                              "abcdefghijklmnopqrstuvwxyzaly slowly",
+                              NULL);
+    assert_int_equal(strlen(full.adverb), WORDS_WORD_BYTES - 1);
+    assert_null(strstr(full.adverb, "slowly"));
+    assert_true(full.tempo < 1.0f);
+    char long_word[200] = "";
+    for (int i = 0; i < 199; i++)
+        strcat(long_word, "b");
+    assert_int_equal(strlen(parse(long_word, NULL).subject), WORDS_WORD_BYTES - 1);
+    assert_int_equal(strlen(parse("dog", long_word).verb), WORDS_WORD_BYTES - 1);
+}
+
 /* ---- What comes out ------------------------------------------------------------------------- */
 
 static void the_text_is_cleaned(void **state)
@@ -481,6 +498,7 @@ int main(void)
         cmocka_unit_test(any_text_is_only_text),
         cmocka_unit_test(unknown_texts_are_never_taken_for_one_another),
         cmocka_unit_test(texts_that_had_to_be_cut_still_differ),
+        cmocka_unit_test(words_beyond_their_room_are_left_out),
         cmocka_unit_test(bad_texts_are_refused_with_the_reason),
         cmocka_unit_test(the_text_is_cleaned),
         cmocka_unit_test(the_prompt_shows_one_thing_on_white),
