@@ -11,8 +11,11 @@ enum { SPAN_MAX = 5 /* words of the longest multiword expression that is looked 
 static void add_item(word_items *out, const char *text, size_t length, bool follows_break, bool is_glued)
 {
     if (out->count < ITEMS_MAX && length > 0)
-        out->items[out->count++] = (word_item){
-            .text = text, .length = length, .follows_break = follows_break, .is_glued = is_glued, .manner = ITEM_NO_MANNER};
+        out->items[out->count++] = (word_item){.text = text,
+                                               .length = length,
+                                               .follows_break = follows_break,
+                                               .is_glued = is_glued,
+                                               .manner = ITEM_NO_MANNER};
 }
 
 /* Adds a word; "it's" and "don't" become two. */
@@ -55,8 +58,7 @@ static void cut_words(const char *folded, word_items *out)
         }
         if (kind == UNICODE_END)
             return;
-        bool abbreviates = *here == '.' && out->count > 0 && out->items[out->count - 1].length <= 2; /* "St. Bernard" */
-        follows_break = follows_break || (kind == UNICODE_PUNCTUATION && !abbreviates);
+        follows_break = follows_break || kind == UNICODE_PUNCTUATION;
     }
 }
 
@@ -110,8 +112,8 @@ static bool noun_of_joined(const word_item *item, noun_form *out)
         memcpy(parted, item->text, at);
         parted[at] = ' ';
         memcpy(parted + at + 1, item->text + at, item->length - at);
-        if (table_has_prefix(&words_the_lexicon.nouns, parted, at + 2) && morphology_noun(parted, item->length + 1, out) &&
-            noun_concept(out->value) != 0)
+        if (table_has_prefix(&words_the_lexicon.nouns, parted, at + 2) &&
+            morphology_noun(parted, item->length + 1, out) && noun_concept(out->value) != 0)
             return true;
     }
     return false;
@@ -130,13 +132,21 @@ static bool noun_without_hyphens(const char *text, size_t length, noun_form *out
     return size < length && morphology_noun(joined, size, out) && noun_concept(out->value) != 0;
 }
 
+bool items_noun(const char *folded, noun_form *out)
+{
+    word_item item = {.text = folded, .length = strlen(folded)};
+    return morphology_noun(item.text, item.length, out) || noun_without_hyphens(item.text, item.length, out) ||
+           noun_of_joined(&item, out);
+}
+
 static void read_word(word_item *item)
 {
     item->classes = classes_of(item->text, item->length);
     item->is_noun = morphology_noun(item->text, item->length, &item->noun);
     item->is_verb = morphology_verb(item->text, item->length, &item->verb);
     if (!item->is_noun && !item->is_verb && item->classes == 0)
-        item->is_noun = noun_without_hyphens(item->text, item->length, &item->noun) || noun_of_joined(item, &item->noun);
+        item->is_noun =
+            noun_without_hyphens(item->text, item->length, &item->noun) || noun_of_joined(item, &item->noun);
     item->manner = manner_of(item);
 }
 
@@ -197,8 +207,8 @@ static uint32_t noun_span(word_item *first, uint32_t longest)
     if (longest < 2 || (opening & (WORD_ARTICLE | WORD_DETERMINER | WORD_PRONOUN)) != 0)
         return 0;
     for (uint32_t words = may_start(&words_the_lexicon.nouns, first) ? longest : 0; words >= 2; words--)
-        if (morphology_noun(first->text, span_length(first, words), &first->noun) && noun_concept(first->noun.value) != 0 &&
-            !((opening & WORD_ADJECTIVE) != 0 && only_describes(first, words)))
+        if (morphology_noun(first->text, span_length(first, words), &first->noun) &&
+            noun_concept(first->noun.value) != 0 && !((opening & WORD_ADJECTIVE) != 0 && only_describes(first, words)))
             return words;
     /* "tea pot", but not "green house" or "dragon fly": those are read word by word. */
     noun_form joined, second;

@@ -12,15 +12,15 @@
 #include "words/morphology.h"
 
 enum {
-    ITEMS_MAX = 256,     /* words of a text; what comes after is not read */
-    ITEM_NO_MANNER = -1, /* no adverb */
+    ITEMS_MAX = 256,       /* words of a text; what comes after is not read */
+    ITEM_NO_MANNER = -1,   /* no adverb */
     ITEM_PLAIN_MANNER = -2 /* an adverb in -ly that no table knows */
 };
 
 typedef struct word_item {
     const char *text; /* as folded, without a zero */
     size_t length;
-    uint16_t classes; /* bits of function word classes */
+    uint16_t classes;   /* bits of function word classes */
     bool follows_break; /* a comma or other mark stands before it */
     bool is_glued;      /* no space before it: the "'s" of "it's" */
     bool is_noun, is_verb;
@@ -33,6 +33,9 @@ typedef struct word_items {
     uint32_t count;
     word_item items[ITEMS_MAX];
 } word_items;
+
+/* Whether a folded word or expression is a noun, be it joined or parted otherwise than in the tables. */
+bool items_noun(const char *folded, noun_form *out);
 
 void items_read(const char *folded, word_items *out);
 

@@ -5,8 +5,8 @@
 /* This file is also part of the lexicon compiler, which writes what is read here. */
 
 const char *const words_motion_names[WORDS_MOTION_COUNT] = {
-    "idle", "gallop", "walk", "run",   "fly",  "flap",  "swim", "slither", "crawl", "hop",   "jump", "dance", "spin",
-    "bounce", "sway", "grow", "shake", "nod", "wave", "explode", "melt", "float", "fall", "roll", "drive"};
+    "idle",   "gallop", "walk", "run",   "fly", "flap", "swim",    "slither", "crawl", "hop",  "jump", "dance", "spin",
+    "bounce", "sway",   "grow", "shake", "nod", "wave", "explode", "melt",    "float", "fall", "roll", "drive"};
 
 const char *const words_class_names[WORDS_CLASS_COUNT] = {
     "article",  "determiner", "number",  "pronoun",  "preposition", "conjunction", "auxiliary", "copula",

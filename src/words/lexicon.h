@@ -76,7 +76,7 @@ enum { WORDS_MOTION_COUNT = 25, WORDS_MOTION_IDLE = 0 };
 extern const char *const words_motion_names[WORDS_MOTION_COUNT];
 
 typedef struct words_motion {
-    uint8_t name;   /* index in words_motion_names */
+    uint8_t name; /* index in words_motion_names */
     float tempo, size;
     const char *by; /* subject of a text that has only this verb; "" for none */
 } words_motion;
@@ -91,21 +91,21 @@ typedef struct words_manner {
 /* ---- Function words: value = bits of these classes ------------------------------------------ */
 
 enum {
-    WORD_ARTICLE = 1 << 0,        /* a, the */
-    WORD_DETERMINER = 1 << 1,     /* this, my, some: opens a noun phrase, as articles do */
-    WORD_NUMBER = 1 << 2,         /* two, several */
-    WORD_PRONOUN = 1 << 3,        /* it, me, something: stands for a noun phrase that shows nothing */
-    WORD_PREPOSITION = 1 << 4,    /* in, over, down */
-    WORD_CONJUNCTION = 1 << 5,    /* and, or */
-    WORD_AUXILIARY = 1 << 6,      /* has, can, will */
-    WORD_COPULA = 1 << 7,         /* is, looks: an adjective or noun may follow */
-    WORD_NEGATION = 1 << 8,       /* not, never */
-    WORD_RELATIVE = 1 << 9,       /* that, who, while */
-    WORD_REQUEST = 1 << 10,       /* draw, show, please: skipped at the start */
-    WORD_QUANTITY = 1 << 11,      /* bunch, picture: "bunch of grapes" is about grapes */
-    WORD_ADJUNCT = 1 << 12,       /* baby, toy: nouns that usually describe the next one */
-    WORD_ADJECTIVE = 1 << 13,     /* red, friendly: describes even where the tables see a noun or adverb */
-    WORD_POLITE = 1 << 14         /* please, thanks: skipped anywhere */
+    WORD_ARTICLE = 1 << 0,     /* a, the */
+    WORD_DETERMINER = 1 << 1,  /* this, my, some: opens a noun phrase, as articles do */
+    WORD_NUMBER = 1 << 2,      /* two, several */
+    WORD_PRONOUN = 1 << 3,     /* it, me, something: stands for a noun phrase that shows nothing */
+    WORD_PREPOSITION = 1 << 4, /* in, over, down */
+    WORD_CONJUNCTION = 1 << 5, /* and, or */
+    WORD_AUXILIARY = 1 << 6,   /* has, can, will */
+    WORD_COPULA = 1 << 7,      /* is, looks: an adjective or noun may follow */
+    WORD_NEGATION = 1 << 8,    /* not, never */
+    WORD_RELATIVE = 1 << 9,    /* that, who, while */
+    WORD_REQUEST = 1 << 10,    /* draw, show, please: skipped at the start */
+    WORD_QUANTITY = 1 << 11,   /* bunch, picture: "bunch of grapes" is about grapes */
+    WORD_ADJUNCT = 1 << 12,    /* baby, toy: nouns that usually describe the next one */
+    WORD_ADJECTIVE = 1 << 13,  /* red, friendly: describes even where the tables see a noun or adverb */
+    WORD_POLITE = 1 << 14      /* please, thanks: skipped anywhere */
 };
 enum { WORDS_CLASS_COUNT = 15 };
 extern const char *const words_class_names[WORDS_CLASS_COUNT];
@@ -118,9 +118,9 @@ typedef struct words_lexicon {
     words_table noun_exceptions; /* "mice"; value: index in bases of "mouse" */
     words_table verb_exceptions; /* "flew" */
     words_table functions;
-    words_table manners;         /* adverbs, value: index of a manner */
-    words_table traits;          /* "neck", value: index in trait_forms of "necked" */
-    uint32_t concept_count;      /* with concepts[0], which is "" */
+    words_table manners;    /* adverbs, value: index of a manner */
+    words_table traits;     /* "neck", value: index in trait_forms of "necked" */
+    uint32_t concept_count; /* with concepts[0], which is "" */
     const char *const *concepts;
     const char *const *noun_bases;
     const char *const *verb_bases;

@@ -41,7 +41,7 @@ static bool take_noun(const char *word, size_t length, bool plural, noun_form *o
 
 bool morphology_noun(const char *word, size_t length, noun_form *out)
 {
-    static const ending_rule rules[] = {{"s", ""},   {"ses", "s"},   {"xes", "x"},   {"zes", "z"},
+    static const ending_rule rules[] = {{"s", ""},      {"ses", "s"},   {"xes", "x"},   {"zes", "z"},
                                         {"ches", "ch"}, {"shes", "sh"}, {"men", "man"}, {"ies", "y"}};
     char candidate[TABLE_WORD_BYTES];
     bool found = false;

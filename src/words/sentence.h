@@ -30,7 +30,7 @@ typedef struct sentence_parts {
     uint32_t adjective_count;
     char adjectives[WORDS_ADJECTIVES_MAX][WORDS_WORD_BYTES];
     char adverb[WORDS_WORD_BYTES];
-    float tempo, size; /* of the adverbs alone */
+    float tempo, size; /* of the adverbs alone, between 0.1 and 8 */
 } sentence_parts;
 
 void sentence_read(const word_items *items, sentence_parts *out);

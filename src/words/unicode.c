@@ -91,8 +91,8 @@ lumen_status unicode_clean(const char *name, const char *text, char *out, size_t
     if (count == -1)
         return lumen_fail(error, LUMEN_ERROR_INVALID, "the %s is not valid UTF-8; send it as UTF-8", name);
     if (count == -2)
-        return lumen_fail(error, LUMEN_ERROR_INVALID, "the %s has more than %d characters; shorten it to a sentence", name,
-                          LUMEN_TEXT_MAX_CHARACTERS);
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "the %s has more than %d characters; shorten it to a sentence",
+                          name, LUMEN_TEXT_MAX_CHARACTERS);
     /* What is dropped must not keep marks apart, so it goes first. */
     int kept = 0;
     for (int i = 0; i < count; i++) {
@@ -122,7 +122,8 @@ lumen_status unicode_clean(const char *name, const char *text, char *out, size_t
     if (length == 0)
         return lumen_fail(error, LUMEN_ERROR_INVALID, "the %s is empty; name something, such as \"horse\"", name);
     if (only_digits)
-        return lumen_fail(error, LUMEN_ERROR_INVALID, "the %s holds only digits; name something, such as \"horse\"", name);
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "the %s holds only digits; name something, such as \"horse\"",
+                          name);
     return LUMEN_OK;
 }
 
@@ -154,7 +155,8 @@ void unicode_fold(const char *text, bool plain, char *out, size_t capacity)
     utf8proc_ssize_t length = normalize(given, count < 0 ? 0 : count, folded, UNICODE_FOLDED_BYTES, options);
     utf8proc_ssize_t kept = 0;
     for (utf8proc_ssize_t i = 0; i < length; i++) {
-        bool accent = folded[i] >= 0x300 && folded[i] <= 0x36f && kept > 0 && folded[kept - 1] >= 'a' && folded[kept - 1] <= 'z';
+        bool accent =
+            folded[i] >= 0x300 && folded[i] <= 0x36f && kept > 0 && folded[kept - 1] >= 'a' && folded[kept - 1] <= 'z';
         if (!plain || !accent)
             folded[kept++] = plain_mark(folded[i]);
     }
@@ -176,7 +178,8 @@ unicode_kind unicode_next(const char **cursor)
         if (character == ' ')
             return UNICODE_SPACE;
         bool symbol = strchr("$+<=>^`|~&", character) != NULL;
-        bool letter = (character >= '0' && character <= '9') || ((character | 0x20) >= 'a' && (character | 0x20) <= 'z');
+        bool letter =
+            (character >= '0' && character <= '9') || ((character | 0x20) >= 'a' && (character | 0x20) <= 'z');
         return symbol || letter ? UNICODE_LETTER : UNICODE_PUNCTUATION;
     }
     utf8proc_ssize_t left = 1;
@@ -196,13 +199,11 @@ unicode_kind unicode_next(const char **cursor)
     }
 }
 
-size_t unicode_cut(const char *text, size_t limit)
+size_t unicode_cut(const char *text, size_t length, size_t limit)
 {
-    size_t length = strnlen(text, limit + 1);
     if (length <= limit)
         return length;
-    length = limit;
-    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-        length--;
-    return length;
+    while (limit > 0 && ((unsigned char)text[limit] & 0xc0) == 0x80)
+        limit--;
+    return limit;
 }

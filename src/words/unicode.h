@@ -18,7 +18,7 @@
 enum { UNICODE_FOLDED_BYTES = 4096 };
 
 typedef enum unicode_kind {
-    UNICODE_END,         /* the zero */
+    UNICODE_END, /* the zero */
     UNICODE_SPACE,
     UNICODE_PUNCTUATION, /* separates words */
     UNICODE_LETTER       /* letters, marks, digits, symbols: whatever a word may be made of */
@@ -41,7 +41,7 @@ void unicode_fold(const char *text, bool plain, char *out, size_t capacity);
 /* The kind of the character at *cursor, which moves behind it. The text is valid UTF-8. */
 unicode_kind unicode_next(const char **cursor);
 
-/* The largest length up to `limit` at which `text` may be cut without breaking a character. */
-size_t unicode_cut(const char *text, size_t limit);
+/* The largest length up to `limit` to which `length` bytes of text may be cut without breaking a character. */
+size_t unicode_cut(const char *text, size_t length, size_t limit);
 
 #endif

@@ -18,16 +18,21 @@ static const char prompt_scene[] =
 /* Copies what fits, cut at a character. */
 static void copy_text(char *out, size_t capacity, const char *text, size_t length)
 {
-    size_t size = unicode_cut(text, length < capacity - 1 ? length : capacity - 1);
+    size_t size = unicode_cut(text, length, capacity - 1);
     memcpy(out, text, size);
     out[size] = 0;
+}
+
+static void copy_string(char *out, size_t capacity, const char *text)
+{
+    copy_text(out, capacity, text, strlen(text));
 }
 
 /* Appends what fits below `limit` bytes; false where something was left out. */
 static bool append(char *out, size_t limit, const char *text)
 {
     size_t used = strlen(out), length = strlen(text);
-    size_t size = used < limit ? unicode_cut(text, limit - used) : 0;
+    size_t size = used < limit ? unicode_cut(text, length, limit - used) : 0;
     memcpy(out + used, text, size);
     out[used + size] = 0;
     return size == length;
@@ -39,15 +44,15 @@ static void set_subject(words_phrase *phrase, uint32_t place)
 {
     const words_table *nouns = &words_the_lexicon.nouns;
     table_word(nouns, place, phrase->subject);
-    copy_text(phrase->concept_name, sizeof phrase->concept_name,
-              words_the_lexicon.concepts[noun_concept(table_value(nouns, place))], TABLE_WORD_BYTES);
+    copy_string(phrase->concept_name, sizeof phrase->concept_name,
+                words_the_lexicon.concepts[noun_concept(table_value(nouns, place))]);
 }
 
 static void set_verb(words_phrase *phrase, const word_item *verb)
 {
     const words_motion *motion = &words_the_lexicon.motions[verb->verb.value];
     table_word(&words_the_lexicon.verbs, verb->verb.place, phrase->verb);
-    copy_text(phrase->motion, sizeof phrase->motion, words_motion_names[motion->name], WORDS_WORD_BYTES);
+    copy_string(phrase->motion, sizeof phrase->motion, words_motion_names[motion->name]);
     phrase->tempo = motion->tempo;
     phrase->size = motion->size;
 }
@@ -62,13 +67,13 @@ static void set_doer(words_phrase *phrase, const word_item *verb)
     if (morphology_noun(doer, strlen(doer), &noun))
         set_subject(phrase, noun.place);
     else
-        copy_text(phrase->subject, sizeof phrase->subject, doer, strlen(doer));
+        copy_string(phrase->subject, sizeof phrase->subject, doer);
 }
 
 /* An adverb takes part in the motion even where the verb has none. */
 static void set_manner(words_phrase *phrase, const sentence_parts *parts)
 {
-    copy_text(phrase->adverb, sizeof phrase->adverb, parts->adverb, sizeof parts->adverb);
+    copy_string(phrase->adverb, sizeof phrase->adverb, parts->adverb);
     phrase->tempo = phrase->tempo * parts->tempo;
     phrase->size = phrase->size * parts->size;
 }
@@ -98,8 +103,8 @@ static void write_canonical(words_phrase *phrase, bool known, bool whole, const 
     bool complete = whole;
     if (known) {
         for (uint32_t i = 0; i < phrase->adjective_count; i++)
-            complete = append(phrase->canonical, limit, phrase->adjectives[i]) && append(phrase->canonical, limit, " ") &&
-                       complete;
+            complete = append(phrase->canonical, limit, phrase->adjectives[i]) &&
+                       append(phrase->canonical, limit, " ") && complete;
         complete = append(phrase->canonical, limit, phrase->subject) && complete;
     } else {
         complete = append(phrase->canonical, limit, folded) && complete;
@@ -132,7 +137,8 @@ static void write_prompt(words_phrase *phrase, bool known, const char *folded)
 {
     char *out = phrase->prompt;
     if (known) {
-        append(out, PROMPT_WHO_BYTES, article_for(phrase->adjective_count > 0 ? phrase->adjectives[0] : phrase->subject));
+        append(out, PROMPT_WHO_BYTES,
+               article_for(phrase->adjective_count > 0 ? phrase->adjectives[0] : phrase->subject));
         for (uint32_t i = 0; i < phrase->adjective_count; i++) {
             append(out, PROMPT_WHO_BYTES, phrase->adjectives[i]);
             append(out, PROMPT_WHO_BYTES, " ");
@@ -185,17 +191,18 @@ static bool read_who(words_phrase *phrase, const sentence_parts *parts, const ch
     if (parts->unknown != NULL)
         copy_text(phrase->subject, sizeof phrase->subject, parts->unknown, parts->unknown_length);
     else
-        copy_text(phrase->subject, sizeof phrase->subject, stripped, strlen(stripped));
+        copy_string(phrase->subject, sizeof phrase->subject, stripped);
     return false;
 }
 
-static void read_what(words_phrase *phrase, const sentence_parts *parts, const sentence_parts *asked, const char *asked_text)
+static void read_what(words_phrase *phrase, const sentence_parts *parts, const sentence_parts *asked,
+                      const char *asked_text)
 {
     const sentence_parts *verb_from = asked != NULL ? asked : parts;
     if (verb_from->verb != NULL) {
         set_verb(phrase, verb_from->verb);
     } else if (asked != NULL) {
-        copy_text(phrase->verb, sizeof phrase->verb, asked_text, strlen(asked_text));
+        copy_string(phrase->verb, sizeof phrase->verb, asked_text);
         for (char *byte = phrase->verb; *byte != 0; byte++)
             if (*byte == '|')
                 *byte = '/'; /* the bar parts the canonical form */
@@ -212,7 +219,7 @@ lumen_status words_parse(const char *text, const char *verb, words_phrase *phras
     bool whole, verb_given;
     memset(phrase, 0, sizeof *phrase);
     phrase->tempo = phrase->size = 1.0f;
-    copy_text(phrase->motion, sizeof phrase->motion, words_motion_names[WORDS_MOTION_IDLE], WORDS_WORD_BYTES);
+    copy_string(phrase->motion, sizeof phrase->motion, words_motion_names[WORDS_MOTION_IDLE]);
     lumen_status status = unicode_clean("text", text, phrase->text, sizeof phrase->text, &whole, error);
     if (status == LUMEN_OK)
         status = read_verb_argument(verb, &verb_items, verb_folded, &verb_parts, &verb_given, error);
@@ -240,10 +247,13 @@ const char *words_concept_of(const char *noun)
 {
     char folded[UNICODE_FOLDED_BYTES];
     noun_form found;
-    if (unicode_cut(noun, WORDS_TEXT_BYTES) == WORDS_TEXT_BYTES)
+    if (strnlen(noun, WORDS_TEXT_BYTES) == WORDS_TEXT_BYTES)
         return "";
     unicode_fold(noun, true, folded, sizeof folded);
-    if (!morphology_noun(folded, strlen(folded), &found))
+    for (char *byte = folded; *byte != 0; byte++)
+        if (*byte == '_')
+            *byte = ' ';
+    if (!items_noun(folded, &found))
         return "";
     return words_the_lexicon.concepts[noun_concept(found.value)];
 }

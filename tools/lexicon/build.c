@@ -69,8 +69,8 @@ lumen_status names_index(lexicon_build *build, build_names *names, const char *n
             return LUMEN_OK;
         }
     if (names->count >= limit)
-        return lumen_fail(error, LUMEN_ERROR_INVALID, "\"%s\" is one name too many: a table holds %u; remove some", name,
-                          limit);
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "\"%s\" is one name too many: a table holds %u; remove some",
+                          name, limit);
     if (names->count == names->capacity) {
         uint32_t capacity = names->capacity == 0 ? 64 : names->capacity * 2;
         const char **larger = arena_array(build->memory, const char *, capacity);

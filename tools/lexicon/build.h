@@ -44,8 +44,9 @@ typedef struct lexicon_build {
     const wordnet *net;
     const lexicon_sources *sources;
     arena *memory;
-    build_names concepts;   /* [0] is "" */
-    uint16_t *anchors;      /* per noun synset: concept index or 0 */
+    build_names concepts; /* [0] is "" */
+    uint32_t produce;     /* the synset above all fruit and vegetables */
+    uint16_t *anchors;    /* per noun synset: concept index or 0 */
     build_table nouns, verbs, noun_exceptions, verb_exceptions, functions, manners, traits;
     build_names noun_bases, verb_bases, trait_forms;
 } lexicon_build;

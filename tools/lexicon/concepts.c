@@ -10,19 +10,44 @@ enum {
 
 /* ---- Which sense ---------------------------------------------------------------------------- */
 
-/* How much a sense counts as something that has a shape, by its lexicographer file. */
-static double concreteness(uint32_t file)
+/* Whether a synset is a kind of substance, as the wood of an oak is among the plants. */
+static bool is_substance(const lexicon_build *build, uint32_t synset, uint32_t steps)
 {
+    const wordnet_synset *here = &build->net->nouns.synsets[synset];
+    for (uint32_t i = 0; i < here->hypernym_count && steps > 0; i++)
+        if (build->net->nouns.synsets[here->hypernyms[i]].file == WORDNET_SUBSTANCE ||
+            is_substance(build, here->hypernyms[i], steps - 1))
+            return true;
+    return false;
+}
+
+static bool is_below(const lexicon_build *build, uint32_t synset, uint32_t above)
+{
+    const wordnet_synset *here = &build->net->nouns.synsets[synset];
+    for (uint32_t i = 0; i < here->hypernym_count; i++)
+        if (here->hypernyms[i] == above || is_below(build, here->hypernyms[i], above))
+            return true;
+    return false;
+}
+
+/* How much a sense counts as something that has a shape, by its lexicographer file. */
+static double concreteness(const lexicon_build *build, uint32_t synset)
+{
+    uint32_t file = build->net->nouns.synsets[synset].file;
+    if (file == WORDNET_PLANT && is_substance(build, synset, 4))
+        file = WORDNET_SUBSTANCE;
+    if (file == WORDNET_FOOD && is_below(build, synset, build->produce))
+        return 1.8; /* the fruit rather than its tree */
     switch (file) {
-    case WORDNET_ANIMAL:
+    case WORDNET_ANIMAL: return 1.6; /* the finch rather than the informant, the eel rather than its meat */
     case WORDNET_ARTIFACT: return 1.0;
     case WORDNET_PLANT: return 0.9;
-    case WORDNET_FOOD:
     case WORDNET_BODY:
     case WORDNET_OBJECT: return 0.8;
+    case WORDNET_FOOD: return 0.6;
     case WORDNET_PERSON:
     case WORDNET_TOPS: return 0.5;
-    case WORDNET_SUBSTANCE: return 0.35;
+    case WORDNET_SUBSTANCE: return 0.2;
     case WORDNET_PHENOMENON:
     case WORDNET_SHAPE:
     case WORDNET_POSSESSION: return 0.25;
@@ -81,18 +106,18 @@ uint32_t best_sense(const lexicon_build *build, const wordnet_lemma *lemma, bool
         uint16_t concept = anchored ? nearest_concept(build, lemma->senses[i], &steps) : 0;
         if (anchored && concept == 0)
             continue;
-        double weight = concreteness(synset->file);
+        double weight = concreteness(build, lemma->senses[i]);
         /* A rare sense of a word that usually means something without a shape: rather none. */
         if (anchored && 20.0 * weight * ((double)lemma->tags[i] + 1.0) < (double)total)
             continue;
         if (wordnet_is_capital(synset, lemma->text))
             weight *= 0.15; /* "crane" is rather the bird than the poet */
-        double score = weight * ((double)lemma->tags[i] + 2.0 / (2.0 + (double)i)) / (1.0 + 0.08 * (double)steps);
+        double score = weight * ((double)lemma->tags[i] + 3.0 / (3.0 + (double)i)) / (1.0 + 0.06 * (double)steps);
         if (score > best) {
             best = score;
             best_index = i;
             if (out_concept != NULL)
-                *out_concept = concept;
+            *out_concept = concept;
         }
     }
     if (best_index == WORDNET_NONE)
@@ -199,13 +224,16 @@ lumen_status build_concepts(lexicon_build *build, lumen_error *error)
     memset(claimed, 0, synsets * sizeof *claimed);
     memset(owned, 0, synsets * sizeof *owned);
 
+    const wordnet_lemma *produce = wordnet_find(&build->net->nouns, "produce");
+    build->produce = produce != NULL ? produce->senses[0] : WORDNET_NONE;
     uint32_t index;
     lumen_status status = names_index(build, &build->concepts, "", CONCEPTS_MAX, &index, error);
     for (uint32_t i = 0; status == LUMEN_OK && i < sources->concept_count; i++) {
         const source_concept *concept = &sources->concepts[i];
         uint16_t earlier = find_concept(build, concept->name);
         if (earlier != 0)
-            return lumen_fail(error, LUMEN_ERROR_INVALID, "%s:%u: concept \"%s\" is already there (%s:%u); rename or remove one",
+            return lumen_fail(error, LUMEN_ERROR_INVALID,
+                              "%s:%u: concept \"%s\" is already there (%s:%u); rename or remove one",
                               concept->place.file, concept->place.line, concept->name,
                               sources->concepts[earlier - 1].place.file, sources->concepts[earlier - 1].place.line);
         status = names_index(build, &build->concepts, concept->name, CONCEPTS_MAX, &index, error);

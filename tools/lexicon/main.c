@@ -19,7 +19,8 @@ static lumen_status read_source(source_kind kind, const char *folder, const char
     char path[4096];
     char *text = NULL;
     size_t length = 0;
-    int size = folder != NULL ? snprintf(path, sizeof path, "%s/%s", folder, name) : snprintf(path, sizeof path, "%s", name);
+    int size =
+        folder != NULL ? snprintf(path, sizeof path, "%s/%s", folder, name) : snprintf(path, sizeof path, "%s", name);
     if (size < 0 || size >= (int)sizeof path)
         return lumen_fail(error, LUMEN_ERROR_INVALID, "%s has too long a path; move the sources", name);
     lumen_status status = wordnet_file(path, memory, &text, &length, error);
@@ -48,10 +49,12 @@ static lumen_status write_output(const lexicon_build *build, const char *path, l
 {
     FILE *out = fopen(path, "wb");
     if (out == NULL)
-        return lumen_fail(error, LUMEN_ERROR_IO, "%s cannot be written: %s; choose another place", path, strerror(errno));
+        return lumen_fail(error, LUMEN_ERROR_IO, "%s cannot be written: %s; choose another place", path,
+                          strerror(errno));
     lumen_status status = write_lexicon(build, out, error);
     if (fclose(out) != 0 && status == LUMEN_OK)
-        status = lumen_fail(error, LUMEN_ERROR_IO, "%s could not be finished: %s; is the disk full?", path, strerror(errno));
+        status =
+            lumen_fail(error, LUMEN_ERROR_IO, "%s could not be finished: %s; is the disk full?", path, strerror(errno));
     if (status != LUMEN_OK)
         remove(path);
     return status;

@@ -24,6 +24,14 @@ static bool typed_form(const char *lemma, char *out)
     return length > 0 && !is_digits(out);
 }
 
+/* Letters and the symbols of elements: rather small words or names than things ("a", "be", "he"). */
+static bool is_symbol(const lexicon_build *build, const wordnet_lemma *lemma, uint32_t synset)
+{
+    size_t length = strlen(lemma->text);
+    return length < 2 ||
+           (length == 2 && (synset == WORDNET_NONE || build->net->nouns.synsets[synset].file == WORDNET_SUBSTANCE));
+}
+
 /* The flags that tell how a noun behaves beside the same word as a verb or adjective. */
 static uint16_t noun_flags(const lexicon_build *build, const wordnet_lemma *lemma, uint32_t synset, uint32_t number)
 {
@@ -83,7 +91,7 @@ static uint16_t narrower_concept(const lexicon_build *build, const wordnet_lemma
     const wordnet_lemma *head = last != NULL ? wordnet_find(&build->net->nouns, last + 1) : NULL;
     uint16_t narrower = 0;
     if (concept == 0 || head == NULL)
-        return concept;
+    return concept;
     uint32_t synset = best_sense(build, head, true, &narrower, NULL);
     return synset != WORDNET_NONE && reaches_concept(build, synset, concept) ? narrower : concept;
 }
@@ -99,6 +107,8 @@ static lumen_status add_wordnet(lexicon_build *build, lumen_error *error)
         uint16_t concept = 0;
         uint32_t number = 0;
         uint32_t synset = best_sense(build, lemma, true, &concept, &number);
+        if (is_symbol(build, lemma, synset))
+            continue;
         concept = narrower_concept(build, lemma, concept);
         uint16_t flags = noun_flags(build, lemma, synset, number);
         /* Everyday words without a shape are kept too: they help to understand a sentence. */
@@ -124,7 +134,8 @@ static lumen_status add_senses(lexicon_build *build, lumen_error *error)
         } else if (!remove && sources_split_sense(told->meaning, text, sizeof text, &number)) {
             const wordnet_lemma *lemma = wordnet_find(&build->net->nouns, text);
             if (lemma == NULL || number > lemma->sense_count)
-                return lumen_fail(error, LUMEN_ERROR_INVALID, "%s:%u: WordNet has no sense \"%s\"; look it up with: wn NOUN -over",
+                return lumen_fail(error, LUMEN_ERROR_INVALID,
+                                  "%s:%u: WordNet has no sense \"%s\"; look it up with: wn NOUN -over",
                                   told->place.file, told->place.line, told->meaning);
             synset = lemma->senses[number - 1];
             concept = nearest_concept(build, synset, NULL);
@@ -139,10 +150,11 @@ static lumen_status add_senses(lexicon_build *build, lumen_error *error)
                 sense++;
             bool found = lemma != NULL && sense < lemma->sense_count;
             uint16_t flags = lemma == NULL ? 0 : noun_flags(build, lemma, found ? synset : WORDNET_NONE, sense + 1);
-            lumen_status status = remove && strchr(word, '_') == NULL
-                                      ? table_add(build, &build->nouns, word, flags, FROM_SENSES, error)
-                                      : table_add(build, &build->nouns, word, remove ? TABLE_REMOVED : (uint16_t)(concept | flags),
-                                                  FROM_SENSES, error);
+            lumen_status status =
+                remove && strchr(word, '_') == NULL
+                    ? table_add(build, &build->nouns, word, flags, FROM_SENSES, error)
+                    : table_add(build, &build->nouns, word, remove ? TABLE_REMOVED : (uint16_t)(concept | flags),
+                                FROM_SENSES, error);
             if (status != LUMEN_OK)
                 return status;
         }
@@ -166,8 +178,8 @@ static lumen_status add_names(lexicon_build *build, lumen_error *error)
     for (uint32_t i = 0; i < sources->concept_count; i++) {
         const source_concept *concept = &sources->concepts[i];
         uint16_t value = (uint16_t)((i + 1) | NOUN_STRONG);
-        lumen_status status = table_add(build, &build->nouns, concept->name, value | known_flags(build, concept->name),
-                                        FROM_NAME, error);
+        lumen_status status =
+            table_add(build, &build->nouns, concept->name, value | known_flags(build, concept->name), FROM_NAME, error);
         for (uint32_t w = 0; status == LUMEN_OK && w < concept->also.count; w++) {
             const char *word = concept->also.words[w];
             for (uint32_t other = 0; other < sources->concept_count; other++) {
@@ -176,7 +188,8 @@ static lumen_status add_names(lexicon_build *build, lumen_error *error)
                 for (uint32_t k = 0; other > i && !claims && k < rival->also.count; k++)
                     claims = strcmp(rival->also.words[k], word) == 0;
                 if (claims)
-                    return lumen_fail(error, LUMEN_ERROR_INVALID, "%s:%u: \"%s\" also belongs to concept %s (%s:%u); leave it to one of them",
+                    return lumen_fail(error, LUMEN_ERROR_INVALID,
+                                      "%s:%u: \"%s\" also belongs to concept %s (%s:%u); leave it to one of them",
                                       concept->place.file, concept->place.line, word, rival->name, rival->place.file,
                                       rival->place.line);
             }

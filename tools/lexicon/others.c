@@ -33,7 +33,8 @@ static lumen_status build_verbs(lexicon_build *build, lumen_error *error)
             for (uint32_t e = 0; e < i; e++)
                 for (uint32_t k = 0; k < build->sources->verbs[e].words.count; k++)
                     if (strcmp(build->sources->verbs[e].words.words[k], listed->words.words[w]) == 0)
-                        return lumen_fail(error, LUMEN_ERROR_INVALID, "%s:%u: \"%s\" already stands in line %u; leave one of them",
+                        return lumen_fail(error, LUMEN_ERROR_INVALID,
+                                          "%s:%u: \"%s\" already stands in line %u; leave one of them",
                                           listed->place.file, listed->place.line, listed->words.words[w],
                                           build->sources->verbs[e].place.line);
             lumen_status status = table_add(build, &build->verbs, listed->words.words[w], (uint16_t)(i + 1), 1, error);
@@ -44,6 +45,16 @@ static lumen_status build_verbs(lexicon_build *build, lumen_error *error)
                 motions[lemma->senses[0]] = (uint16_t)(i + 1);
         }
     }
+    /* The second senses, and further ones that are movements: WordNet's "foxtrot" hangs below the second sense of
+     * "dance". */
+    for (uint32_t i = 0; i < build->sources->verb_count; i++)
+        for (uint32_t w = 0; w < build->sources->verbs[i].words.count; w++) {
+            const wordnet_lemma *lemma = wordnet_find(verbs, build->sources->verbs[i].words.words[w]);
+            for (uint32_t k = 1; lemma != NULL && k < lemma->sense_count; k++)
+                if (motions[lemma->senses[k]] == 0 &&
+                    (k == 1 || verbs->synsets[lemma->senses[k]].file == WORDNET_VERB_MOTION))
+                    motions[lemma->senses[k]] = (uint16_t)(i + 1);
+        }
     lumen_status status = LUMEN_OK;
     for (uint32_t i = 0; status == LUMEN_OK && i < verbs->lemma_count; i++) {
         const wordnet_lemma *lemma = &verbs->lemmas[i];

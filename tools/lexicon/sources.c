@@ -31,7 +31,8 @@ static bool is_mark(char byte)
 
 static lumen_status fail_at(lumen_error *error, source_place place, const char *thing, const char *reason_and_mend)
 {
-    return lumen_fail(error, LUMEN_ERROR_INVALID, "%s:%u: \"%.80s\" %s", place.file, place.line, thing, reason_and_mend);
+    return lumen_fail(error, LUMEN_ERROR_INVALID, "%s:%u: \"%.80s\" %s", place.file, place.line, thing,
+                      reason_and_mend);
 }
 
 static lumen_status split_line(const char *line, size_t length, arena *memory, line_fields *out, lumen_error *error)
@@ -55,9 +56,10 @@ static lumen_status split_line(const char *line, size_t length, arena *memory, l
                               out->place.file, out->place.line, FIELDS_MAX);
         for (size_t k = start; k < i; k++)
             if (line[k] <= ' ' || line[k] > '~' || (line[k] >= 'A' && line[k] <= 'Z'))
-                return lumen_fail(error, LUMEN_ERROR_INVALID,
-                                  "%s:%u: word %u holds the byte 0x%02x; write plain lower-case letters with underscores",
-                                  out->place.file, out->place.line, out->count + 1, (unsigned char)line[k]);
+                return lumen_fail(
+                    error, LUMEN_ERROR_INVALID,
+                    "%s:%u: word %u holds the byte 0x%02x; write plain lower-case letters with underscores",
+                    out->place.file, out->place.line, out->count + 1, (unsigned char)line[k]);
         char *field = arena_copy_text(memory, line + start, i - start);
         if (field == NULL)
             return lumen_fail_memory(error, out->place.file);
@@ -128,9 +130,9 @@ static lumen_status take_words(line_fields *line, bool as_list, arena *memory, s
 
 static lumen_status expect_end(const line_fields *line, lumen_error *error)
 {
-    return line->next == line->count
-               ? LUMEN_OK
-               : fail_at(error, line->place, peek(line), "is not understood here; see the head of sources.h for the form");
+    return line->next == line->count ? LUMEN_OK
+                                     : fail_at(error, line->place, peek(line),
+                                               "is not understood here; see the head of sources.h for the form");
 }
 
 bool sources_split_sense(const char *sense, char *lemma, size_t capacity, uint32_t *number)
@@ -199,7 +201,8 @@ static lumen_status read_sense(line_fields *line, arena *memory, lexicon_sources
         words[found->words.count++] = take(line);
     found->words.words = words;
     if (found->words.count == 0 || !take_if(line, "=") || !is_word(peek(line)))
-        return fail_at(error, line->place, line->fields[0], "leads to no meaning; write: WORD = LEMMA.n.K, @CONCEPT or nothing");
+        return fail_at(error, line->place, line->fields[0],
+                       "leads to no meaning; write: WORD = LEMMA.n.K, @CONCEPT or nothing");
     found->meaning = take(line);
     if (found->meaning[0] != '@' && strcmp(found->meaning, "nothing") != 0) {
         lumen_status status = check_sense(line, found->meaning, error);
@@ -242,7 +245,8 @@ static lumen_status read_verbs(line_fields *line, arena *memory, lexicon_sources
         else if (take_if(line, "by") && is_word(peek(line)))
             found->by = take(line);
         else
-            status = fail_at(error, line->place, peek(line), "is not understood; write: MOTION [tempo N] [size N] [by NOUN] : VERBS");
+            status = fail_at(error, line->place, peek(line),
+                             "is not understood; write: MOTION [tempo N] [size N] [by NOUN] : VERBS");
     }
     return status == LUMEN_OK ? take_words(line, false, memory, &found->words, error) : status;
 }
@@ -263,7 +267,8 @@ static lumen_status read_manner(line_fields *line, arena *memory, lexicon_source
         else if (take_if(line, "strengthen"))
             status = take_number(line, -1.0f, 2.0f, &found->strengthen, error);
         else
-            status = fail_at(error, line->place, peek(line), "is not understood; write: [tempo N] [size N] [strengthen N] : WORDS");
+            status = fail_at(error, line->place, peek(line),
+                             "is not understood; write: [tempo N] [size N] [strengthen N] : WORDS");
     }
     return status == LUMEN_OK ? take_words(line, false, memory, &found->words, error) : status;
 }
@@ -315,7 +320,8 @@ lumen_status sources_read(source_kind kind, const char *file, const char *text, 
         while (skip < size && is_blank(text[start + skip]))
             skip++;
         /* Lines about shapes may hold anything. */
-        bool ours = kind != SOURCE_CONCEPTS || (size - skip > 7 && memcmp(text + start + skip, "concept", 7) == 0);
+        bool ours = kind != SOURCE_CONCEPTS || (size - skip >= 7 && memcmp(text + start + skip, "concept", 7) == 0 &&
+                                                (size - skip == 7 || is_blank(text[start + skip + 7])));
         if (ours) {
             lumen_status status = split_line(text + start, size, memory, line, error);
             if (status == LUMEN_OK && line->count > 0) {

@@ -13,8 +13,9 @@ lumen_status wordnet_file(const char *path, arena *memory, char **out, size_t *l
     lumen_status status = LUMEN_OK;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return lumen_fail(error, LUMEN_ERROR_IO, "%s cannot be opened: %s; is wordnet-base installed, or the path right?",
-                          path, strerror(errno));
+        return lumen_fail(error, LUMEN_ERROR_IO,
+                          "%s cannot be opened: %s; is wordnet-base installed, or the path right?", path,
+                          strerror(errno));
     long size = -1;
     if (fseek(file, 0, SEEK_END) == 0)
         size = ftell(file);
@@ -168,8 +169,8 @@ static lumen_status read_synsets(const char *folder, const char *name, arena *me
         for (uint32_t h = 0; h < part->synsets[i].hypernym_count; h++) {
             hypernyms[h] = find_synset(part, hypernyms[h]);
             if (hypernyms[h] == WORDNET_NONE)
-                return lumen_fail(error, LUMEN_ERROR_INVALID, "%s: synset %u points nowhere; is this WordNet 3.0?", name,
-                                  part->synsets[i].offset);
+                return lumen_fail(error, LUMEN_ERROR_INVALID, "%s: synset %u points nowhere; is this WordNet 3.0?",
+                                  name, part->synsets[i].offset);
         }
     }
     return LUMEN_OK;
@@ -231,8 +232,8 @@ static lumen_status read_lemmas(const char *folder, const char *name, arena *mem
                 uint32_t offset = field_number(&cursor, 10);
                 indices[i] = part->synsets != NULL ? find_synset(part, offset) : 0;
                 if (indices[i] == WORDNET_NONE)
-                    return lumen_fail(error, LUMEN_ERROR_INVALID, "%s: \"%s\" has an unknown sense; is this WordNet 3.0?",
-                                      name, lemma->text);
+                    return lumen_fail(error, LUMEN_ERROR_INVALID,
+                                      "%s: \"%s\" has an unknown sense; is this WordNet 3.0?", name, lemma->text);
                 lemma->tags[i] = 0;
             }
             lemma->senses = indices;

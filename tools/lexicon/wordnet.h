@@ -35,16 +35,17 @@ enum {
     WORDNET_PLANT = 20,
     WORDNET_POSSESSION = 21,
     WORDNET_SHAPE = 25,
-    WORDNET_SUBSTANCE = 27
+    WORDNET_SUBSTANCE = 27,
+    WORDNET_VERB_MOTION = 38
 };
 
 #define WORDNET_NONE 0xffffffffu
 
 typedef struct wordnet_synset {
-    uint32_t offset;         /* its name in the database */
-    uint32_t file;           /* lexicographer file */
-    const char *words;       /* its words as the database writes them, with capitals, up to the pointers */
-    uint32_t hypernym_count; /* "is a" and "is an instance of" */
+    uint32_t offset;           /* its name in the database */
+    uint32_t file;             /* lexicographer file */
+    const char *words;         /* its words as the database writes them, with capitals, up to the pointers */
+    uint32_t hypernym_count;   /* "is a" and "is an instance of" */
     const uint32_t *hypernyms; /* indices of synsets */
 } wordnet_synset;
 
