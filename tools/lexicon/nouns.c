@@ -120,7 +120,8 @@ static lumen_status add_wordnet(lexicon_build *build, lumen_error *error)
     return status;
 }
 
-/* Lines of senses.txt. A sense or concept that is not there gives the word no meaning of its own. */
+/* Lines of senses.txt. A sense from which no concept is reached leaves its words without one, rather than
+ * with that of a sense that was not meant; a line for a concept that is not there says nothing. */
 static lumen_status add_senses(lexicon_build *build, lumen_error *error)
 {
     for (uint32_t i = 0; i < build->sources->sense_count; i++) {
@@ -140,7 +141,7 @@ static lumen_status add_senses(lexicon_build *build, lumen_error *error)
             synset = lemma->senses[number - 1];
             concept = nearest_concept(build, synset, NULL);
         }
-        if (concept == 0 && !remove)
+        if (told->meaning[0] == '@' && concept == 0)
             continue;
         for (uint32_t w = 0; w < told->words.count; w++) {
             const char *word = told->words.words[w];
