@@ -10,7 +10,6 @@
 #include "../tools/lexicon/sources.h"
 #include "words/morphology.h"
 #include "words/unicode.h"
-#include "words/words.h"
 
 /* ---- Tables --------------------------------------------------------------------------------- */
 
@@ -29,7 +28,6 @@ static void every_word_of_a_table_is_found_at_its_place(void **state)
             strcpy(before, word);
         }
     }
-    assert_true(words_the_lexicon.nouns.count > 55000);
     assert_true(words_the_lexicon.verbs.count > 8000);
 }
 
@@ -51,18 +49,6 @@ static void a_hyphen_equals_a_space(void **state)
     assert_true(table_has_prefix(&words_the_lexicon.nouns, "palm t", 6));
     assert_false(table_has_prefix(&words_the_lexicon.nouns, "palm zz", 7));
     assert_false(table_has_prefix(&words_the_lexicon.nouns, "zzzz", 4));
-}
-
-/* These must hold with any set of concepts that Lumen may come to have. */
-static void everyday_nouns_lead_to_concepts(void **state)
-{
-    (void)state;
-    static const char *const nouns[] = {"horse", "dog",   "cat",   "car", "tree", "bird",
-                                        "fish",  "house", "chair", "man", "woman"};
-    for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++)
-        if (words_concept_of(nouns[i])[0] == 0)
-            fail_msg("\"%s\" has no concept", nouns[i]);
-    assert_string_equal(words_concept_of("stallions"), words_concept_of("stallion"));
 }
 
 /* ---- Forms of words ------------------------------------------------------------------------- */
@@ -191,7 +177,7 @@ static void a_bad_line_is_named_with_its_place(void **state)
         {SOURCE_CONCEPTS, "concept horse of animal is horse.n.01,", "at least one"},
         {SOURCE_CONCEPTS, "concept horse of animal is horse.v.01", "no sense"},
         {SOURCE_CONCEPTS, "concept horse of animal is horse.n.0", "no sense"},
-        {SOURCE_CONCEPTS, "concept horse of animal also steed mare", "not understood"},
+        {SOURCE_CONCEPTS, "concept horse of animal also steed : mare", "not understood"},
         {SOURCE_CONCEPTS, "concept Horse of animal", "lower-case"},
         {SOURCE_CONCEPTS, "concept h\xc3\xb6rse of animal", "0xc3"},
         {SOURCE_SENSES, "man", "no meaning"},
@@ -282,7 +268,6 @@ int main(void)
         cmocka_unit_test(every_word_of_a_table_is_found_at_its_place),
         cmocka_unit_test(words_that_are_not_there_are_not_found),
         cmocka_unit_test(a_hyphen_equals_a_space),
-        cmocka_unit_test(everyday_nouns_lead_to_concepts),
         cmocka_unit_test(verbs_are_traced_to_their_base),
         cmocka_unit_test(the_ing_form_is_spelt_right),
         cmocka_unit_test(every_motion_has_a_verb_and_every_doer_a_noun),

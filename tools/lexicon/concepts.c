@@ -94,25 +94,31 @@ bool reaches_concept(const lexicon_build *build, uint32_t synset, uint16_t conce
     return search_up(build, synset, concept, &ignored) != 0;
 }
 
+/* How well a sense stands for its word: what kind of thing it is, how often and how early it is met. */
+static double sense_score(const lexicon_build *build, const wordnet_lemma *lemma, uint32_t number)
+{
+    double weight = concreteness(build, lemma->senses[number]);
+    /* A rare sense of a word that usually means something without a shape: rather none. */
+    if (20.0 * weight * ((double)lemma->tags[number] + 1.0) < (double)wordnet_tags(lemma))
+        return 0.0;
+    if (wordnet_is_capital(&build->net->nouns.synsets[lemma->senses[number]], lemma->text))
+        weight *= 0.15; /* "crane" is rather the bird than the poet */
+    return weight * ((double)lemma->tags[number] + 3.0 / (3.0 + (double)number));
+}
+
 uint32_t best_sense(const lexicon_build *build, const wordnet_lemma *lemma, bool anchored, uint16_t *out_concept,
                     uint32_t *out_number)
 {
-    double best = 0.0;
+    double best = 0.0, best_of_all = 0.0;
     uint32_t best_index = WORDNET_NONE;
-    uint32_t total = wordnet_tags(lemma);
     for (uint32_t i = 0; i < lemma->sense_count; i++) {
-        const wordnet_synset *synset = &build->net->nouns.synsets[lemma->senses[i]];
+        double score = sense_score(build, lemma, i);
+        best_of_all = score > best_of_all ? score : best_of_all;
         uint32_t steps = 0;
         uint16_t concept = anchored ? nearest_concept(build, lemma->senses[i], &steps) : 0;
         if (anchored && concept == 0)
             continue;
-        double weight = concreteness(build, lemma->senses[i]);
-        /* A rare sense of a word that usually means something without a shape: rather none. */
-        if (anchored && 20.0 * weight * ((double)lemma->tags[i] + 1.0) < (double)total)
-            continue;
-        if (wordnet_is_capital(synset, lemma->text))
-            weight *= 0.15; /* "crane" is rather the bird than the poet */
-        double score = weight * ((double)lemma->tags[i] + 3.0 / (3.0 + (double)i)) / (1.0 + 0.06 * (double)steps);
+        score /= 1.0 + 0.06 * (double)steps;
         if (score > best) {
             best = score;
             best_index = i;
@@ -120,7 +126,8 @@ uint32_t best_sense(const lexicon_build *build, const wordnet_lemma *lemma, bool
             *out_concept = concept;
         }
     }
-    if (best_index == WORDNET_NONE)
+    /* A sense that hardly anyone means is no help where the usual one has no shape: a "sweater" may sweat. */
+    if (best_index == WORDNET_NONE || best < 0.4 * best_of_all)
         return WORDNET_NONE;
     if (out_number != NULL)
         *out_number = best_index + 1;

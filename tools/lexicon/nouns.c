@@ -107,6 +107,8 @@ static lumen_status add_wordnet(lexicon_build *build, lumen_error *error)
         uint16_t concept = 0;
         uint32_t number = 0;
         uint32_t synset = best_sense(build, lemma, true, &concept, &number);
+        if (synset == WORDNET_NONE)
+        concept = 0;
         if (is_symbol(build, lemma, synset))
             continue;
         concept = narrower_concept(build, lemma, concept);

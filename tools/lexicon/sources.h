@@ -8,6 +8,7 @@
  * are lower case with underscores for spaces, and one line says one thing:
  *
  *     concepts   concept NAME of PARENT [is nothing | is LEMMA.n.K, LEMMA.n.K ...] [also WORD, WORD ...]
+ *                (commas may be left out)
  *     senses     WORD WORD ... = LEMMA.n.K   the words mean this sense of WordNet
  *                WORD WORD ... = @CONCEPT    the words mean this concept, where it exists
  *                WORD WORD ... = nothing     the words are no nouns here
