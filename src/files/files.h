@@ -45,7 +45,8 @@ lumen_status files_encode(const lumen_shape *shape, files_format format, buffer 
 
 /* PLY 1.0, binary_little_endian: the points. x y z nx ny nz (float), red green blue part_id (uchar),
  * attachment (float): 32 bytes a point. Comments say the text, the template, the pipeline, the key, the
- * seed and the parts ("comment part 1 head"); what is not printable ASCII there is escaped. */
+ * seed and the parts ("comment part 1 head"); what is not printable ASCII there is escaped, and "end_header"
+ * becomes "end-header". */
 lumen_status files_ply(const lumen_shape *shape, buffer *out, lumen_error *error);
 
 /* glTF 2.0 binary: the part meshes. A root node named after the subject has one named node per part that

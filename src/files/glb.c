@@ -74,9 +74,8 @@ static int add_positions(document *gltf, const lumen_mesh *mesh)
         }
     }
     int index = add_accessor(gltf, start, TARGET_VERTICES, TYPE_FLOAT, "VEC3", mesh->vertex_count, false);
-    json_t *bounds =
-        json_pack("{s:[f,f,f], s:[f,f,f]}", "min", (double)low[0], (double)low[1], (double)low[2], "max",
-                  (double)high[0], (double)high[1], (double)high[2]);
+    json_t *bounds = json_pack("{s:[f,f,f], s:[f,f,f]}", "min", (double)low[0], (double)low[1], (double)low[2], "max",
+                               (double)high[0], (double)high[1], (double)high[2]);
     if (json_object_update_new(json_array_get(gltf->accessors, (size_t)index), bounds) != 0)
         gltf->failed = true;
     return index;
@@ -210,8 +209,7 @@ static json_t *make_json(document *gltf, const lumen_shape *shape)
     set_array(gltf, json, "accessors", gltf->accessors);
     set_array(gltf, json, "bufferViews", gltf->views);
     if (gltf->numbers.size > 0 &&
-        json_object_set_new(json, "buffers",
-                            json_pack("[{s:I}]", "byteLength", (json_int_t)gltf->numbers.size)) != 0)
+        json_object_set_new(json, "buffers", json_pack("[{s:I}]", "byteLength", (json_int_t)gltf->numbers.size)) != 0)
         gltf->failed = true;
     gltf->nodes = gltf->meshes = gltf->materials = gltf->accessors = gltf->views = gltf->children = NULL;
     return json;

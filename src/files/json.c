@@ -35,8 +35,8 @@ static int append_to_buffer(const char *text, size_t size, void *user)
 
 bool files_json_dump(const json_t *value, int digits, buffer *out)
 {
-    return value != NULL && json_dump_callback(value, append_to_buffer, out,
-                                               JSON_COMPACT | JSON_REAL_PRECISION((size_t)digits)) == 0;
+    return value != NULL &&
+           json_dump_callback(value, append_to_buffer, out, JSON_COMPACT | JSON_REAL_PRECISION((size_t)digits)) == 0;
 }
 
 /* The bytes gathered in `raw` as a base64 string; empties `raw`. */
@@ -128,7 +128,8 @@ lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *erro
 {
     if (!numbers_are_finite(shape))
         return lumen_fail(error, LUMEN_ERROR_FAILED,
-                          "the shape \"%s\" has a number that is not finite; try another seed", files_text(shape->text));
+                          "the shape \"%s\" has a number that is not finite; try another seed",
+                          files_text(shape->text));
     /* "o" takes over the reference, also when packing fails; a value that could not be made fails it. */
     json_t *answer = json_pack(
         "{s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:b, s:f, s:o, s:o, s:o, s:{s:o, s:f, s:f},"
@@ -138,10 +139,9 @@ lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *erro
         "max", corner(shape->bounding_box_max), "pipeline", files_json_text(shape->pipeline), "cached",
         (int)shape->cached, "generation_time_ms", shape->generation_time_ms, "key", files_json_text(shape->key), "seed",
         files_json_seed(shape->seed), "subject", files_json_text(shape->subject), "motion", "template",
-        files_json_text(shape->motion.motion), "tempo", (double)shape->motion.tempo, "size",
-        (double)shape->motion.size, "part_colors", for_each_part(shape, part_color), "concept",
-        files_json_text(shape->concept_name), "verb", files_json_text(shape->verb), "text",
-        files_json_text(shape->text), "attachments", attachments(shape));
+        files_json_text(shape->motion.motion), "tempo", (double)shape->motion.tempo, "size", (double)shape->motion.size,
+        "part_colors", for_each_part(shape, part_color), "concept", files_json_text(shape->concept_name), "verb",
+        files_json_text(shape->verb), "text", files_json_text(shape->text), "attachments", attachments(shape));
     bool written = files_json_dump(answer, 6, out);
     json_decref(answer);
     return written ? LUMEN_OK : lumen_fail_memory(error, "a JSON file");

@@ -1,14 +1,24 @@
 #include "files/internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 /* Readers often hold a header line in a fixed array, so no comment grows long. */
 enum { COMMENT_MAX = 240 };
 
+/* Many readers take the header for ended at the first line that has these letters anywhere. */
+static const char HEADER_END[] = "end_header";
+
 static void comment(buffer *out, const char *what, const char *text)
 {
     buffer_print(out, "comment %s ", what);
+    size_t start = out->size;
     files_escape(out, files_text(text), COMMENT_MAX);
+    size_t length = sizeof HEADER_END - 1;
+    for (size_t i = start; i + length <= out->size; i++)
+        if (memcmp(out->data + i, HEADER_END, length) == 0)
+            out->data[i + 3] = '-';
     buffer_text(out, "\n");
 }
 
@@ -22,9 +32,9 @@ static void header(const lumen_shape *shape, buffer *out)
     comment(out, "key", shape->key);
     buffer_print(out, "comment seed %" PRIu64 "\n", shape->seed);
     for (uint32_t i = 0; i < shape->part_count; i++) {
-        buffer_print(out, "comment part %" PRIu32 " ", i + 1);
-        files_escape(out, files_part_name(shape, i), COMMENT_MAX);
-        buffer_text(out, "\n");
+        char what[24];
+        snprintf(what, sizeof what, "part %" PRIu32, i + 1);
+        comment(out, what, files_part_name(shape, i));
     }
     buffer_print(out, "element vertex %" PRIu32 "\n", shape->point_count);
     buffer_text(out, "property float x\nproperty float y\nproperty float z\n"

@@ -39,7 +39,8 @@ lumen_status files_format_of(const char *path, files_format *format, lumen_error
     for (int i = 0; i < FILES_FORMATS; i++) {
         size_t ending = strlen(endings[i]);
         /* A name that is nothing but an ending is a hidden file without one. */
-        if (length > ending && path[length - ending - 1] != '/' && strcasecmp(path + length - ending, endings[i]) == 0) {
+        if (length > ending && path[length - ending - 1] != '/' &&
+            strcasecmp(path + length - ending, endings[i]) == 0) {
             *format = (files_format)i;
             return LUMEN_OK;
         }

@@ -67,6 +67,11 @@ static inline uint64_t brick_corners_within(const uint32_t brick[3], uint32_t lo
 {
     static const uint64_t first[3] = {BRICK_FIRST_X, BRICK_FIRST_Y, BRICK_FIRST_Z};
     uint64_t corners = ~UINT64_C(0);
+    bool whole = true;
+    for (int axis = 0; axis < 3; axis++)
+        whole = whole && brick[axis] * BRICK_SIDE >= low && (brick[axis] + 1) * BRICK_SIDE <= high[axis];
+    if (whole)
+        return corners;
     for (int axis = 0; axis < 3; axis++)
         for (uint32_t i = 0; i < BRICK_SIDE; i++) {
             uint32_t at = brick[axis] * BRICK_SIDE + i;

@@ -52,8 +52,6 @@ static void batch_add(point_batch *batch, const isosurface_lattice *lattice, flo
 
 static lumen_status batch_ask(brick_search_state *search, point_batch *batch)
 {
-    if (batch->count == 0)
-        return LUMEN_OK;
     *search->evaluations += batch->count;
     return search->field->evaluate(search->field->user, batch->count, batch->x, batch->y, batch->z, batch->values,
                                    search->error);
@@ -182,7 +180,7 @@ static lumen_status descend(brick_search_state *search, unsigned level, const ui
         for (int axis = 0; axis < 3; axis++) {
             child[axis] = 2 * node[axis] + (which >> axis & 1);
             uint32_t first = (child[axis] << below) * BRICK_SIDE;
-            uint32_t last = first + (BRICK_SIDE << below) - 1;
+            uint32_t last = first + ((uint32_t)BRICK_SIDE << below) - 1;
             if (last > grid->lattice->cells[axis])
                 last = grid->lattice->cells[axis];
             exists = exists && first <= grid->lattice->cells[axis];
@@ -245,9 +243,14 @@ static lumen_status list_add(brick_list *list, arena *scratch, size_t brick, lum
 static bool ends_of_cut_edges(const brick_grid *grid, size_t index, uint64_t ends[4])
 {
     uint64_t own = grid->inside[index];
-    uint64_t x = own ^ brick_next_x(own, grid->inside[index + grid->step[0]]);
-    uint64_t y = own ^ brick_next_y(own, grid->inside[index + grid->step[1]]);
-    uint64_t z = own ^ brick_next_z(own, grid->inside[index + grid->step[2]]);
+    uint64_t far_x = grid->inside[index + grid->step[0]];
+    uint64_t far_y = grid->inside[index + grid->step[1]];
+    uint64_t far_z = grid->inside[index + grid->step[2]];
+    if ((own | far_x | far_y | far_z) == 0 || (own & far_x & far_y & far_z) == ~UINT64_C(0))
+        return false;
+    uint64_t x = own ^ brick_next_x(own, far_x);
+    uint64_t y = own ^ brick_next_y(own, far_y);
+    uint64_t z = own ^ brick_next_z(own, far_z);
     ends[0] = x | y | z | (x << 1 & ~BRICK_FIRST_X) | (y << 4 & ~BRICK_FIRST_Y) | z << 16;
     ends[1] = x >> 3 & BRICK_FIRST_X;
     ends[2] = y >> 12 & BRICK_FIRST_Y;

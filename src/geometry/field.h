@@ -12,7 +12,8 @@
 typedef struct scalar_field {
     /* Writes the values of the field at `count` points. The points of one call lie close together
      * (one brick of a lattice), which an implementation may exploit. Anything but LUMEN_OK stops the
-     * extraction with that status. Values must be finite and equal for equal points. */
+     * extraction with that status. Values must be equal for equal points; one
+     * that is not a number counts as outside. */
     lumen_status (*evaluate)(void *user, size_t count, const float *x, const float *y, const float *z, float *values,
                              lumen_error *error);
     void *user;

@@ -7,8 +7,9 @@
  *
  * Marching cubes (Lorensen & Cline 1987) with the ambiguity of a face decided by that face alone
  * (inside corners are kept apart), so that neighbouring cells always agree, and with polygons cut so
- * that no diagonal lies in a cell's face: the result is a closed 2-manifold whatever the field. Outside
- * the lattice all is outside, so a surface that reaches the border is closed there.
+ * that no diagonal lies in a cell's face: the result is a closed 2-manifold whatever the field says, also
+ * when it says what is not a number (then the place is outside). Corners on the border of the lattice count
+ * as outside whatever their value, so a surface that would leave is closed 1/100 of a cell before the border.
  *
  * Triangles are counter-clockwise seen from outside (from positive values). Vertices keep a distance of
  * at least 1/100 of a cell from the corners of the lattice, so that none coincide.
@@ -32,7 +33,10 @@ typedef struct isosurface_statistics {
 
 /* Extracts the surface where the field changes sign, evaluating only near it. Vertices, triangles and
  * area-weighted normals are allocated from `result`, everything else from `scratch` (rewound before
- * returning). A field without a sign change gives an empty mesh and LUMEN_OK. `statistics` may be NULL.
+ * returning; the two must not be the same arena). A field without a sign change gives an empty mesh and
+ * LUMEN_OK; so is the mesh after an error. `statistics` may be NULL. The order of vertices and triangles depends
+ * on the lattice and the field alone. Scratch takes half a byte for each cell of the lattice, 256 bytes for
+ * each 4×4×4 corners near the surface and 150 for each that the surface crosses.
  * Errors: LUMEN_ERROR_INVALID (lattice), LUMEN_ERROR_MEMORY, and whatever the field returns. */
 lumen_status isosurface_extract(const scalar_field *field, const isosurface_lattice *lattice, arena *scratch,
                                 arena *result, lumen_mesh *mesh, isosurface_statistics *statistics, lumen_error *error);

@@ -3,26 +3,54 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/dispatch.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "geometry/triangle.h"
 
 /* ---- Box and normals --------------------------------------------------------------------------- */
 
+/* Many lanes, each with a least and a most of its own: compilers make vector loops of the inner one, and
+ * turn the obvious loop over three axes into a chain of scalar moves. */
+LUMEN_DISPATCH
+static void widen_box(const float *positions, size_t vertices, float low[3], float high[3])
+{
+    enum { LANES = 96 };
+    float least[LANES];
+    float most[LANES];
+    for (size_t i = 0; i < LANES; i++) {
+        least[i] = low[i % 3];
+        most[i] = high[i % 3];
+    }
+    size_t numbers = 3 * vertices;
+    size_t whole = numbers - numbers % LANES;
+    for (size_t at = 0; at < whole; at += LANES)
+        for (size_t i = 0; i < LANES; i++) {
+            float value = positions[at + i];
+            least[i] = value < least[i] ? value : least[i];
+            most[i] = value > most[i] ? value : most[i];
+        }
+    for (size_t at = whole; at < numbers; at++) {
+        float value = positions[at];
+        least[at % 3] = value < least[at % 3] ? value : least[at % 3];
+        most[at % 3] = value > most[at % 3] ? value : most[at % 3];
+    }
+    for (size_t i = 0; i < LANES; i++) {
+        low[i % 3] = least[i] < low[i % 3] ? least[i] : low[i % 3];
+        high[i % 3] = most[i] > high[i % 3] ? most[i] : high[i % 3];
+    }
+}
+
 bool mesh_bounds(const lumen_mesh *meshes, size_t count, float low[3], float high[3])
 {
-    bool any = false;
-    for (size_t m = 0; m < count; m++) {
-        const float *positions = meshes[m].positions;
-        for (size_t v = 0; v < meshes[m].vertex_count; v++)
-            for (int axis = 0; axis < 3; axis++) {
-                float at = positions[3 * v + (size_t)axis];
-                low[axis] = any && low[axis] <= at ? low[axis] : at;
-                high[axis] = any && high[axis] >= at ? high[axis] : at;
-                any = any || axis == 2;
-            }
+    for (int axis = 0; axis < 3; axis++) {
+        low[axis] = INFINITY;
+        high[axis] = -INFINITY;
     }
-    return any;
+    for (size_t m = 0; m < count; m++)
+        if (meshes[m].vertex_count != 0)
+            widen_box(meshes[m].positions, meshes[m].vertex_count, low, high);
+    return low[0] <= high[0] && low[1] <= high[1] && low[2] <= high[2];
 }
 
 void mesh_compute_normals(lumen_mesh *mesh)
@@ -131,9 +159,7 @@ static bool allocate_topology(const lumen_mesh *mesh, arena *scratch, topology *
 {
     size_t triangles = mesh->triangle_count;
     size_t places = 16;
-    while (places < triangles * 3) /* a closed mesh has 1.5 T edges, any mesh at most 3 T */
-        places *= 2;
-    if (triangles * 3 == places)
+    while (places < triangles * 3) /* a closed mesh has 1.5 T edges, any mesh at most 3 T: some stay empty */
         places *= 2;
     *found = (topology){.mask = places - 1};
     found->edges = arena_array(scratch, edge_entry, places);
@@ -151,14 +177,12 @@ static bool allocate_topology(const lumen_mesh *mesh, arena *scratch, topology *
     return true;
 }
 
-/* Whether each vertex has one fan. `seen` (V) is for its own use. */
+/* Whether each vertex has one fan, all indices being valid. `seen` (V) is for its own use. */
 static bool one_fan_each(const lumen_mesh *mesh, topology *found, uint8_t *seen)
 {
     memset(seen, 0, mesh->vertex_count);
     for (uint32_t t = 0; t < mesh->triangle_count; t++) {
         const uint32_t *corner = &mesh->triangles[3 * (size_t)t];
-        if (!triangle_is_valid(mesh, corner))
-            continue;
         for (uint32_t i = 0; i < 3; i++) {
             if (found->fans[3 * t + i] != 3 * t + i)
                 continue;

@@ -27,7 +27,8 @@ lumen_status mesh_check(const lumen_mesh *mesh, arena *scratch, mesh_report *rep
  * triangles have no area gets +Y. */
 void mesh_compute_normals(lumen_mesh *mesh);
 
-/* The box of all vertices of `count` meshes. False when there is none. */
+/* The box of all vertices of `count` meshes; coordinates that are not a number are passed over. False when
+ * there is nothing to put a box around. */
 bool mesh_bounds(const lumen_mesh *meshes, size_t count, float low[3], float high[3]);
 
 #endif

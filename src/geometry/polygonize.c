@@ -296,9 +296,12 @@ static inline uint32_t *write_triangles(const cut_brick *cut, const uint32_t *ve
     for (uint64_t left = cut->cells; left != 0; left &= left - 1) {
         const uint32_t *cell = vertices + span_place(lowest_bit(left));
         const cube_case *one = &cube_table[*which++];
-        const uint8_t *edge = one->triangles[0];
-        for (unsigned i = 0; i < 3u * one->triangle_count; i++)
-            *out++ = cell[edge_place[edge[i]]];
+        for (unsigned t = 0; t < one->triangle_count; t++) {
+            const uint8_t *edge = one->triangles[t];
+            *out++ = cell[edge_place[edge[0]]];
+            *out++ = cell[edge_place[edge[1]]];
+            *out++ = cell[edge_place[edge[2]]];
+        }
     }
     return out;
 }
@@ -311,8 +314,10 @@ static void write_mesh(const brick_grid *grid, const cut_surface *surface, lumen
     for (const cut_chunk *chunk = surface->first; chunk != NULL; chunk = chunk->next)
         for (size_t i = 0; i < chunk->count; i++) {
             const cut_brick *cut = &chunk->bricks[i];
-            for (int axis = 0; axis < 3; axis++)
-                write_vertices(grid, cut, axis, mesh->positions);
+            /* Spelt out, so that each copy is compiled for its axis. */
+            write_vertices(grid, cut, 0, mesh->positions);
+            write_vertices(grid, cut, 1, mesh->positions);
+            write_vertices(grid, cut, 2, mesh->positions);
             collect_vertices(grid, surface, cut, vertices);
             triangles = write_triangles(cut, vertices, triangles);
         }

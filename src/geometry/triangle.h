@@ -8,6 +8,7 @@
 #ifndef LUMEN_GEOMETRY_TRIANGLE_H
 #define LUMEN_GEOMETRY_TRIANGLE_H
 
+#include <float.h>
 #include <math.h>
 
 #include "base/vector.h"
@@ -26,7 +27,7 @@ static inline float triangle_scale(const lumen_mesh *meshes, size_t count)
         float half = 0.5f * high[axis] - 0.5f * low[axis];
         size = half > size ? half : size;
     }
-    if (!(size > 1e-36f) || !isfinite(size))
+    if (!(size > FLT_MIN) || !isfinite(size))
         return 1.0f;
     int exponent;
     frexpf(size, &exponent);
@@ -56,6 +57,27 @@ static inline vec3 unit_vector(vec3 a, vec3 fallback)
     a = vec3_make(a.x / largest, a.y / largest, a.z / largest);
     squared = vec3_dot(a, a);
     return isfinite(squared) ? vec3_scale(a, 1.0f / sqrtf(squared)) : fallback;
+}
+
+/* The unit normal of a triangle of any size; `fallback` where it has no area. */
+static inline vec3 triangle_normal(const float *positions, const uint32_t corners[3], vec3 fallback)
+{
+    float edges[6];
+    float largest = 0.0f;
+    for (size_t i = 0; i < 6; i++) {
+        size_t axis = i % 3;
+        float from = positions[3 * (size_t)corners[0] + axis];
+        float to = positions[3 * (size_t)corners[1 + i / 3] + axis];
+        edges[i] = 0.5f * to - 0.5f * from;
+        largest = fmaxf(largest, fabsf(edges[i]));
+    }
+    if (!(largest > FLT_MIN) || !isfinite(largest))
+        return fallback;
+    for (size_t i = 0; i < 6; i++)
+        edges[i] /= largest;
+    vec3 first = vec3_make(edges[0], edges[1], edges[2]);
+    vec3 second = vec3_make(edges[3], edges[4], edges[5]);
+    return unit_vector(vec3_cross(first, second), fallback);
 }
 
 #endif

@@ -22,8 +22,7 @@ void color_decoder_make(color_decoder *decoder)
         double value = i / 255.0;
         double base = (value + 0.055) / 1.055;
         /* base^2.4 = base^2 * (base^2)^(1/5) */
-        decoder->linear[i] =
-            value <= 0.04045 ? (float)(value / 12.92) : (float)(base * base * fifth_root(base * base));
+        decoder->linear[i] = value <= 0.04045 ? (float)(value / 12.92) : (float)(base * base * fifth_root(base * base));
     }
 }
 

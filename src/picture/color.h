@@ -6,9 +6,7 @@
 
 #include <stdint.h>
 
-enum {
-    COLOR_ENCODER_STEPS = 1024
-};
+enum { COLOR_ENCODER_STEPS = 1024 };
 
 /* Linear light for each sRGB byte. */
 typedef struct color_decoder {

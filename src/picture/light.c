@@ -13,10 +13,10 @@ typedef struct lamp {
 
 struct light_rig {
     vec3 center;
-    float radius;    /* of a ball around the scene */
-    float ground;    /* height of the ground */
-    float unit;      /* places of a map per unit of length */
-    float offset;    /* by which places move off the surface before asking a map */
+    float radius; /* of a ball around the scene */
+    float ground; /* height of the ground */
+    float unit;   /* places of a map per unit of length */
+    float offset; /* by which places move off the surface before asking a map */
     uint32_t size;
     uint32_t count;
     lamp *lamps;
@@ -67,8 +67,8 @@ static void add_disk(light_rig *rig, uint32_t count, vec3 middle, float spread, 
     for (uint32_t i = 0; i < count; i++) {
         float distance = spread * sqrtf(((float)i + 0.5f) / (float)count);
         float angle = GOLDEN_ANGLE * (float)i;
-        vec3 aside = vec3_add(vec3_scale(right, distance * cos_degrees(angle)),
-                              vec3_scale(up, distance * sin_degrees(angle)));
+        vec3 aside =
+            vec3_add(vec3_scale(right, distance * cos_degrees(angle)), vec3_scale(up, distance * sin_degrees(angle)));
         add_lamp(rig, vec3_normalize(vec3_add(middle, aside), middle), vec3_scale(radiance, 1.0f / (float)count),
                  is_key);
     }
@@ -82,12 +82,12 @@ static void add_lamps(light_rig *rig, const camera *view, light_quality quality)
     vec3 back = vec3_normalize(vec3_make(-view->forward.x, 0.0f, -view->forward.z), vec3_make(0.0f, 0.0f, 1.0f));
 
     rig->key = vec3_normalize(
-        vec3_add(vec3_add(vec3_scale(right, -0.62f), vec3_scale(up, 0.95f)), vec3_scale(back, 0.62f)), up);
+        vec3_add(vec3_add(vec3_scale(right, -0.58f), vec3_scale(up, 0.90f)), vec3_scale(back, 0.74f)), up);
     vec3 rim = vec3_normalize(
         vec3_add(vec3_add(vec3_scale(right, 0.75f), vec3_scale(up, 0.55f)), vec3_scale(back, -0.75f)), up);
     add_sky(rig, quality.sky, vec3_make(0.30f, 0.36f, 0.48f), vec3_make(0.17f, 0.21f, 0.34f));
-    add_disk(rig, quality.key, rig->key, 0.22f, vec3_make(1.28f, 1.14f, 0.96f), true);
-    add_disk(rig, quality.rim, rim, 0.15f, vec3_make(0.50f, 0.72f, 1.15f), false);
+    add_disk(rig, quality.key, rig->key, 0.22f, vec3_make(1.62f, 1.44f, 1.20f), true);
+    add_disk(rig, quality.rim, rim, 0.15f, vec3_make(0.80f, 1.20f, 2.00f), false);
     rig->key_share = 1.0f / (float)quality.key;
 }
 
@@ -175,8 +175,7 @@ static vec3 bounce(const light_rig *rig, vec3 position, vec3 normal)
     return vec3_scale(vec3_make(0.085f, 0.095f, 0.15f), amount);
 }
 
-void light_gather(const light_rig *rig, size_t count, const vec3 *positions, const vec3 *normals,
-                  light_sample *samples)
+void light_gather(const light_rig *rig, size_t count, const vec3 *positions, const vec3 *normals, light_sample *samples)
 {
     for (size_t i = 0; i < count; i++)
         samples[i] = (light_sample){bounce(rig, positions[i], normals[i]), 0.0f};

@@ -34,13 +34,13 @@ typedef struct picture_image {
 
 typedef enum picture_coloring {
     PICTURE_NATURAL = 0, /* the colors of the vertices */
-    PICTURE_BY_PART      /* one color per part */
+    PICTURE_BY_PART      /* one color per part from a palette, so that the parts can be told apart */
 } picture_coloring;
 
 /* Zero in any field means the usual. */
 typedef struct picture_options {
     uint32_t width, height; /* pixels, PICTURE_SIZE_MIN to PICTURE_SIZE_MAX; 0: 1024 */
-    bool legend;            /* names and colors of the parts below the shape */
+    bool legend;            /* below the shape the names of its parts, with a small one in their colors */
     const char *caption;    /* UTF-8; NULL or "": none */
     picture_coloring coloring;
     float azimuth;   /* degrees from the front (+Z) toward the shape's left (+X) at which the viewer stands;

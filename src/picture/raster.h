@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 enum {
-    RASTER_UNIT = 16,         /* fixed-point steps per place of the grid */
-    RASTER_LIMIT = 1 << 20,   /* coordinates beyond this many steps are not drawn */
+    RASTER_UNIT = 16,       /* fixed-point steps per place of the grid */
+    RASTER_LIMIT = 1 << 20, /* coordinates beyond this many steps are not drawn */
 };
 #define RASTER_NOTHING UINT32_MAX
 

@@ -1,7 +1,8 @@
 /*
  * The picture of one shape, in three passes:
  *
- *   1. at one place per pixel, find the visible surface and gather the light that arrives there;
+ *   1. at one place per pixel (in large pictures, per four pixels: light changes slowly), find the visible
+ *      surface and gather the light that arrives there;
  *   2. gather the light on the ground, on a coarse grid of its own;
  *   3. band by band, find the visible triangle at several places per pixel, shade each triangle once per
  *      pixel with the light of pass 1, and average in linear light.
@@ -15,14 +16,14 @@
 #include <math.h>
 
 enum {
-    BAND_ROWS = 16,       /* rows of pixels that pass 3 holds at once */
-    SAMPLES_MAX = 4,      /* places per pixel and axis */
-    LARGE_PICTURE = 400,  /* pixels; above this, 3 places do */
+    BAND_ROWS = 16,      /* rows of pixels that pass 3 holds at once */
+    SAMPLES_MAX = 4,     /* places per pixel and axis */
+    LARGE_PICTURE = 400, /* pixels; above this, 3 places do */
     GROUND_CELLS = 128,
 };
 
 /* How far the light on the ground reaches, in radii of the scene. */
-static const float GROUND_REACH = 2.6f;
+static const float GROUND_REACH = 2.8f;
 
 /* What pass 1 knows about a pixel whose middle shows a surface. */
 typedef struct surface {
@@ -36,12 +37,14 @@ typedef struct drawing {
     camera view;
     light_rig *rig;
     arena *scratch;
+    color_decoder decoder;
     color_encoder encoder;
 
     /* (V) pixel coordinates and one over the distance */
     float *screen_x, *screen_y, *screen_depth;
 
-    /* Pass 1: for each pixel the index of its surface, or -1. */
+    /* Pass 1: a grid of places `coarse` pixels apart, and for each the index of its surface, or -1. */
+    uint32_t coarse, lit_width, lit_height;
     int32_t *lit;
     vec3 *lit_positions, *lit_normals;
     light_sample *lit_samples;
@@ -54,7 +57,7 @@ typedef struct drawing {
 
     /* Pass 3: the triangles of each band. */
     uint32_t samples, bands;
-    uint32_t *band_starts;    /* (bands + 1) */
+    uint32_t *band_starts; /* (bands + 1) */
     uint32_t *band_triangles;
     raster_vertex *fine; /* (V) on the grid of samples */
 } drawing;
@@ -80,9 +83,9 @@ static raster_vertex *place_on_grid(const drawing *work, float samples)
 {
     raster_vertex *vertices = arena_array(work->scratch, raster_vertex, work->content.vertex_count);
     for (size_t i = 0; vertices != NULL && i < work->content.vertex_count; i++)
-        vertices[i] = (raster_vertex){(int32_t)lrintf(work->screen_x[i] * samples * RASTER_UNIT),
-                                      (int32_t)lrintf(work->screen_y[i] * samples * RASTER_UNIT),
-                                      work->screen_depth[i]};
+        vertices[i] =
+            (raster_vertex){(int32_t)lrintf(work->screen_x[i] * samples * RASTER_UNIT),
+                            (int32_t)lrintf(work->screen_y[i] * samples * RASTER_UNIT), work->screen_depth[i]};
     return vertices;
 }
 
@@ -119,30 +122,33 @@ static surface surface_at(const drawing *work, const uint32_t *triangle, vec3 we
 
 static bool light_surfaces(drawing *work)
 {
-    const render_target *target = work->target;
-    size_t pixels = (size_t)target->width * target->height;
-    work->lit = arena_array(work->scratch, int32_t, pixels);
-    raster_grid grid = {(int32_t)target->width, 0, (int32_t)target->height, arena_array(work->scratch, float, pixels),
-                        arena_array(work->scratch, uint32_t, pixels)};
-    raster_vertex *vertices = place_on_grid(work, 1.0f);
+    work->coarse = work->target->width > LARGE_PICTURE ? 2 : 1;
+    work->lit_width = (work->target->width + work->coarse - 1) / work->coarse;
+    work->lit_height = (work->target->height + work->coarse - 1) / work->coarse;
+    size_t places = (size_t)work->lit_width * work->lit_height;
+    work->lit = arena_array(work->scratch, int32_t, places);
+    raster_grid grid = {(int32_t)work->lit_width, 0, (int32_t)work->lit_height,
+                        arena_array(work->scratch, float, places), arena_array(work->scratch, uint32_t, places)};
+    raster_vertex *vertices = place_on_grid(work, 1.0f / (float)work->coarse);
     if (work->lit == NULL || grid.depth == NULL || grid.ids == NULL || vertices == NULL)
         return false;
     raster_clear(&grid);
     raster_triangles(&grid, vertices, work->content.triangles, work->content.triangle_count);
 
     size_t count = 0;
-    for (size_t i = 0; i < pixels; i++)
+    for (size_t i = 0; i < places; i++)
         work->lit[i] = grid.ids[i] == RASTER_NOTHING ? -1 : (int32_t)count++;
     work->lit_positions = arena_array(work->scratch, vec3, count);
     work->lit_normals = arena_array(work->scratch, vec3, count);
     work->lit_samples = arena_array(work->scratch, light_sample, count);
     if (work->lit_positions == NULL || work->lit_normals == NULL || work->lit_samples == NULL)
         return false;
-    for (size_t i = 0; i < pixels; i++) {
+    for (size_t i = 0; i < places; i++) {
         if (work->lit[i] < 0)
             continue;
         const uint32_t *triangle = work->content.triangles + 3 * (size_t)grid.ids[i];
-        float x = (float)(i % target->width) + 0.5f, y = (float)(i / target->width) + 0.5f;
+        float x = ((float)(i % work->lit_width) + 0.5f) * (float)work->coarse;
+        float y = ((float)(i / work->lit_width) + 0.5f) * (float)work->coarse;
         surface found = surface_at(work, triangle, corner_weights(work, triangle, x, y));
         work->lit_positions[work->lit[i]] = found.position;
         work->lit_normals[work->lit[i]] = found.normal;
@@ -151,19 +157,21 @@ static bool light_surfaces(drawing *work)
     return true;
 }
 
-/* The light at a place on the picture: from those of the four pixels around it that show the same surface, or,
- * where something is finer than a pixel, gathered for itself. */
+/* The light at a place on the picture: from those of the four places around it that show the same surface, or,
+ * where something is finer than their distance, gathered for itself. */
 static light_sample light_at(const drawing *work, float x, float y, const surface *place)
 {
-    float left = floorf(x - 0.5f), top = floorf(y - 0.5f);
-    float right_share = x - 0.5f - left, down_share = y - 0.5f - top;
+    x = x / (float)work->coarse - 0.5f;
+    y = y / (float)work->coarse - 0.5f;
+    float left = floorf(x), top = floorf(y);
+    float right_share = x - left, down_share = y - top;
     light_sample sum = {0};
     float total = 0.0f;
     for (int corner = 0; corner < 4; corner++) {
         int32_t column = (int32_t)left + (corner & 1), row = (int32_t)top + (corner >> 1);
-        if (column < 0 || row < 0 || column >= (int32_t)work->target->width || row >= (int32_t)work->target->height)
+        if (column < 0 || row < 0 || column >= (int32_t)work->lit_width || row >= (int32_t)work->lit_height)
             continue;
-        int32_t index = work->lit[(size_t)row * work->target->width + (size_t)column];
+        int32_t index = work->lit[(size_t)row * work->lit_width + (size_t)column];
         if (index < 0)
             continue;
         vec3 apart = vec3_subtract(work->lit_positions[index], place->position);
@@ -230,16 +238,18 @@ static float ground_light(const drawing *work, float x, float z)
 /* Linear light behind the shape: night blue, a glow around the shape, and a pool of light on the ground. */
 static vec3 background(const drawing *work, float x, float y)
 {
-    static const vec3 above = {0.0040f, 0.0055f, 0.0125f}, below = {0.0022f, 0.0028f, 0.0062f};
-    static const vec3 glow = {0.0075f, 0.0125f, 0.0330f}, pool = {0.0340f, 0.0420f, 0.0720f};
-    const render_target *target = work->target;
-    float width = (float)target->width, height = (float)target->height;
-    vec3 color = vec3_mix(above, below, y / height);
+    static const vec3 night = {0.0024f, 0.0031f, 0.0075f};
+    static const vec3 glow = {0.0085f, 0.0150f, 0.0440f}, pool = {0.0420f, 0.0540f, 0.0980f};
+    const camera_frame *content = &work->target->content;
+    float width = (float)work->target->width, height = (float)work->target->height;
 
-    float across = (x - 0.5f * width) / (0.62f * width);
-    float along = (y - (target->content.y + 0.48f * target->content.height)) / (0.62f * height);
+    float across = (x - 0.5f * width) / (0.66f * width);
+    float along = (y - (content->y + 0.45f * content->height)) / (0.66f * height);
     float near = fmaxf(1.0f - across * across - along * along, 0.0f);
-    color = vec3_add(color, vec3_scale(glow, near * near));
+    vec3 color = vec3_add(night, vec3_scale(glow, near * near));
+    /* It darkens toward the lower edge, where captions stand. */
+    float below = float_clamp((y - content->y - content->height) / (height - content->y - content->height), 0.0f, 1.0f);
+    float dim = 1.0f - 0.65f * below * (2.0f - below);
 
     vec3 ray = camera_ray(&work->view, x, y);
     if (ray.y >= -1e-4f)
@@ -251,9 +261,18 @@ static vec3 background(const drawing *work, float x, float y)
     if (inside <= 0.0f)
         return color;
     float share = ground_light(work, ground_x, ground_z);
-    float fade = inside * inside;
-    color = vec3_scale(color, 1.0f - (1.0f - share) * fmaxf(fminf(4.0f * fade, 1.0f), 0.0f) * 0.9f);
-    return vec3_add(color, vec3_scale(pool, fade * fade * share));
+    float fade = inside * inside * inside;
+    color = vec3_scale(color, 1.0f - 0.9f * (1.0f - share) * fminf(3.0f * fade, 1.0f));
+    return vec3_add(color, vec3_scale(pool, fade * fade * fade * share * dim));
+}
+
+/* Linear light of what the image shows already. */
+static vec3 picture_below(const drawing *work, uint32_t column, uint32_t row)
+{
+    const picture_image *image = work->target->image;
+    size_t place = (size_t)(work->target->y + row) * image->width + work->target->x + column;
+    const uint8_t *pixel = image->pixels + 3 * place;
+    return vec3_make(work->decoder.linear[pixel[0]], work->decoder.linear[pixel[1]], work->decoder.linear[pixel[2]]);
 }
 
 /* ---- Pass 3: shading ----------------------------------------------------------------------------------- */
@@ -285,7 +304,7 @@ static vec3 shade(const drawing *work, uint32_t id, float x, float y)
     vec3 half = vec3_normalize(vec3_add(key, toward), place.normal);
     float gloss = power_of_four(fmaxf(vec3_dot(half, place.normal), 0.0f));
     gloss = power_of_four(gloss) * gloss * gloss * gloss * gloss;
-    float highlight = 0.11f * gloss * light.key * (vec3_dot(key, place.normal) > 0.0f ? 1.0f : 0.0f);
+    float highlight = 0.15f * gloss * light.key * (vec3_dot(key, place.normal) > 0.0f ? 1.0f : 0.0f);
 
     /* A fine line of light where the surface turns away, so that dark things stand out from the dark. */
     float edge = power_of_four(1.0f - fmaxf(vec3_dot(toward, place.normal), 0.0f));
@@ -325,9 +344,11 @@ static vec3 resolve(const drawing *work, const uint32_t *ids, size_t stride, uin
         sum = vec3_add(sum, vec3_scale(shade(work, id, x, y), (float)same));
         covered += same;
     }
-    if (covered < count)
-        sum = vec3_add(sum, vec3_scale(background(work, (float)column + 0.5f, (float)row + 0.5f),
-                                       (float)(count - covered)));
+    if (covered < count) {
+        vec3 behind = work->target->over ? picture_below(work, column, row)
+                                         : background(work, (float)column + 0.5f, (float)row + 0.5f);
+        sum = vec3_add(sum, vec3_scale(behind, (float)(count - covered)));
+    }
     return vec3_scale(sum, 1.0f / (float)count);
 }
 
@@ -339,8 +360,7 @@ static void store(const drawing *work, uint32_t column, uint32_t row, vec3 color
         bits = bits << 2 | (((column ^ row) >> i & 1) << 1 | (row >> i & 1));
     float round = ((float)bits + 0.5f) / 64.0f;
     picture_image *image = work->target->image;
-    uint8_t *pixel = image->pixels +
-                     3 * ((size_t)(work->target->y + row) * image->width + work->target->x + column);
+    uint8_t *pixel = image->pixels + 3 * ((size_t)(work->target->y + row) * image->width + work->target->x + column);
     float channels[3] = {color.x, color.y, color.z};
     for (int channel = 0; channel < 3; channel++)
         pixel[channel] = (uint8_t)fminf(color_encode(&work->encoder, channels[channel]) + round, 255.0f);
@@ -427,19 +447,18 @@ lumen_status render_shape(const lumen_shape *shape, const render_target *target,
 {
     arena_mark mark = arena_now(scratch);
     drawing work = {.target = target, .scratch = scratch};
-    color_decoder decoder;
-    color_decoder_make(&decoder);
+    color_decoder_make(&work.decoder);
     color_encoder_make(&work.encoder);
-    lumen_status status = scene_build(shape, target->coloring, &decoder, scratch, &work.content, error);
+    lumen_status status = scene_build(shape, target->coloring, &work.decoder, scratch, &work.content, error);
     if (status == LUMEN_OK) {
-        bool large = target->width > LARGE_PICTURE;
-        light_quality quality = large ? (light_quality){28, 10, 4, 192} : (light_quality){18, 6, 2, 128};
+        static const light_quality fine = {28, 10, 4, 192}, plain = {14, 5, 2, 128}, rough = {8, 4, 1, 96};
+        light_quality quality = target->over ? rough : target->width > LARGE_PICTURE ? fine : plain;
         work.view = camera_fit(&work.content, target->azimuth, target->elevation, target->content);
         vec3 size = vec3_subtract(work.content.high, work.content.low);
         work.reach = 10.0f * vec3_length(vec3_subtract(work.view.eye, work.content.low)) / work.view.focal +
                      1e-3f * vec3_length(size);
         work.rig = light_rig_make(&work.content, &work.view, quality, scratch);
-        if (work.rig == NULL || !project(&work) || !light_surfaces(&work) || !light_ground(&work) ||
+        if (work.rig == NULL || !project(&work) || !light_surfaces(&work) || (!target->over && !light_ground(&work)) ||
             !sort_into_bands(&work) || !draw_bands(&work))
             status = lumen_fail_memory(error, "a picture");
     }

@@ -13,8 +13,9 @@ typedef struct render_target {
     picture_image *image;
     uint32_t x, y, width, height; /* pixels of the image that are painted over, background and all */
     camera_frame content;         /* where the shape goes, measured from (x, y) */
+    bool over;                    /* keep what the image shows behind the shape instead of painting a stage */
     picture_coloring coloring;
-    float azimuth, elevation;     /* as in picture_options */
+    float azimuth, elevation; /* as in picture_options */
 } render_target;
 
 /* Draws a shape. Scratch memory is rewound before returning. Errors: as picture_render. */

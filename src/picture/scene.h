@@ -21,6 +21,9 @@ typedef struct scene {
     vec3 low, high;      /* bounding box; zero without vertices */
 } scene;
 
+/* The color of a part as a whole: its own, or with PICTURE_BY_PART that of the palette, as legends show it. */
+void scene_part_color(const lumen_shape *shape, uint32_t part, picture_coloring coloring, uint8_t color[3]);
+
 /* Gathers the visible triangles. The arrays live in `memory`. Errors: LUMEN_ERROR_MEMORY, LUMEN_ERROR_FAILED for
  * an index beyond its vertices or a coordinate that is not finite. */
 lumen_status scene_build(const lumen_shape *shape, picture_coloring coloring, const color_decoder *decoder,

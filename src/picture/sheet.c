@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    TILE = 256,       /* pixels of a shape on a sheet */
+    TILE = 256,        /* pixels of a shape on a sheet */
     TILE_CAPTION = 34, /* and of the text below it */
     SHEET_MARGIN = 10,
     SHEET_GAP = 6,
@@ -38,11 +38,12 @@ static lumen_status make_image(uint32_t width, uint32_t height, picture_image *i
 
 /* ---- Legend ----------------------------------------------------------------------------------------- */
 
-/* The legend is a few centered rows of "(dot) name". */
+/* The legend is a few rows of "(dot) name". */
 typedef struct legend {
     text_face *face;
     const lumen_shape *shape;
     float size;  /* of the text */
+    float x;     /* where rows begin */
     float width; /* of a row at most */
 } legend;
 
@@ -105,21 +106,21 @@ static void draw_dot(text_face *face, picture_image *image, float x, float y, fl
         }
 }
 
-/* Draws the legend around the middle of the picture; `y` is the base line of the first row. */
+/* Draws the legend; `y` is the base line of the first row. */
 static void draw_legend(const legend *list, picture_image *image, float y)
 {
-    static const uint8_t white[3] = {255, 255, 255};
     const lumen_shape *shape = list->shape;
     text_style style = {list->size, list->size, {LEGEND_COLOR[0], LEGEND_COLOR[1], LEGEND_COLOR[2]}};
     float width;
     for (uint32_t part = 0, count; part < shape->part_count; part += count, y += 1.75f * list->size) {
         count = legend_row(list, part, &width);
-        float x = 0.5f * ((float)image->width - width) + 0.35f * list->size;
+        float x = list->x;
         for (uint32_t i = part; i < part + count; i++) {
             char name[NAME_BYTES];
             if (!legend_name(list, i, name))
                 continue;
-            const uint8_t *color = shape->part_colors == NULL ? white : shape->part_colors + 3 * (size_t)i;
+            uint8_t color[3];
+            scene_part_color(shape, i, PICTURE_BY_PART, color);
             draw_dot(list->face, image, x + 0.3f * list->size, y - 0.36f * list->size, 0.34f * list->size, color);
             text_draw(list->face, image, x + 0.95f * list->size, y, list->width, &style, name);
             x += entry_width(list, name);
@@ -137,37 +138,53 @@ static lumen_status check_size(uint32_t size, const char *what, lumen_error *err
                       PICTURE_SIZE_MIN, PICTURE_SIZE_MAX);
 }
 
-/* Draws the shape and what is written below it into an image that is there. */
-static lumen_status compose(const lumen_shape *shape, const picture_options *options, text_face *face,
-                            arena *scratch, picture_image *image, lumen_error *error)
+/* Draws the shape and, below it, its caption; with a legend also the names of its parts, and to their right the
+ * shape once more, small and in the colors of the legend: the shape itself wears its natural ones. */
+static lumen_status compose(const lumen_shape *shape, const picture_options *options, text_face *face, arena *scratch,
+                            picture_image *image, lumen_error *error)
 {
     float width = (float)image->width, height = (float)image->height;
-    float unit = fminf(width, height);
-    legend list = {face, shape, unit * 0.0205f, 0.9f * width};
-    uint32_t rows = options->legend ? legend_rows(&list) : 0;
+    float unit = fminf(width, height), margin = 0.06f * unit;
     bool captioned = options->caption != NULL && options->caption[0] != '\0';
+    bool keyed = options->legend && options->coloring == PICTURE_NATURAL;
+    float key_width = keyed ? 0.2f * unit : 0.0f, key_height = 0.15f * unit;
+    legend list = {face, shape, unit * 0.0205f, margin, width - 2.0f * margin - key_width};
+    uint32_t rows = options->legend ? legend_rows(&list) : 0;
 
     /* From the bottom up: a margin, the legend, the caption; the rest is for the shape. */
-    float bottom = height - 0.045f * unit;
-    float legend_y = bottom - 1.75f * list.size * ((float)rows - 1.0f);
-    float caption_y = rows > 0 ? legend_y - 2.3f * list.size : bottom;
-    float floor_y = captioned ? caption_y - 0.05f * unit : rows > 0 ? legend_y - 2.3f * list.size : bottom;
-    floor_y = fmaxf(floor_y - 0.035f * unit, 0.3f * height);
+    float line = 1.75f * list.size, bottom = height - 0.05f * unit;
+    float legend_y = bottom - line * ((float)rows - 1.0f);
+    float caption_y = rows > 0 ? legend_y - 2.4f * list.size : bottom;
+    float floor_y = captioned ? caption_y - 0.05f * unit : rows > 0 ? legend_y - line : bottom;
+    floor_y = fmaxf(fminf(floor_y, keyed ? height - key_height : height) - 0.04f * unit, 0.3f * height);
 
-    float side = 0.085f * width, top = 0.08f * height;
     render_target target = {.image = image,
                             .width = image->width,
                             .height = image->height,
-                            .content = {side, top, width - 2.0f * side, floor_y - top},
+                            .content = {0.085f * width, 0.07f * height, 0.83f * width, floor_y - 0.07f * height},
                             .coloring = options->coloring,
                             .azimuth = options->azimuth,
                             .elevation = options->elevation};
     lumen_status status = render_shape(shape, &target, scratch, error);
+    if (status == LUMEN_OK && keyed) {
+        render_target key = target;
+        key.over = true;
+        key.coloring = PICTURE_BY_PART;
+        key.width = (uint32_t)(key_width + margin);
+        key.height = (uint32_t)(key_height + 0.05f * unit);
+        key.x = image->width - key.width;
+        key.y = image->height - key.height;
+        key.content = (camera_frame){0.0f, 0.0f, key_width, key_height};
+        status = render_shape(shape, &key, scratch, error);
+    }
     if (status != LUMEN_OK)
         return status;
     if (captioned) {
-        text_style style = {0.036f * unit, 0.02f * unit, {CAPTION_COLOR[0], CAPTION_COLOR[1], CAPTION_COLOR[2]}};
-        text_draw_centered(face, image, 0.5f * width, caption_y, 0.9f * width, &style, options->caption);
+        text_style style = {0.037f * unit, 0.02f * unit, {CAPTION_COLOR[0], CAPTION_COLOR[1], CAPTION_COLOR[2]}};
+        if (rows > 0)
+            text_draw(face, image, margin, caption_y, list.width, &style, options->caption);
+        else
+            text_draw_centered(face, image, 0.5f * width, caption_y, 0.9f * width, &style, options->caption);
     }
     if (rows > 0)
         draw_legend(&list, image, legend_y);

@@ -114,8 +114,7 @@ float text_width(text_face *face, const char *text, float size)
 
 /* ---- Pixels --------------------------------------------------------------------------------------- */
 
-void text_mix_pixel(text_face *face, picture_image *image, int32_t x, int32_t y, const uint8_t color[3],
-                    float coverage)
+void text_mix_pixel(text_face *face, picture_image *image, int32_t x, int32_t y, const uint8_t color[3], float coverage)
 {
     if (x < 0 || y < 0 || x >= (int32_t)image->width || y >= (int32_t)image->height)
         return;
@@ -209,8 +208,8 @@ void text_draw(text_face *face, picture_image *image, float x, float y, float wi
     draw(face, image, x, y, width, 0.0f, style, text);
 }
 
-void text_draw_centered(text_face *face, picture_image *image, float x, float y, float width,
-                        const text_style *style, const char *text)
+void text_draw_centered(text_face *face, picture_image *image, float x, float y, float width, const text_style *style,
+                        const char *text)
 {
     draw(face, image, x, y, width, 0.5f, style, text);
 }

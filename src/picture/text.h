@@ -31,8 +31,8 @@ void text_draw(text_face *face, picture_image *image, float x, float y, float wi
                const char *text);
 
 /* The same with its middle at `x`. */
-void text_draw_centered(text_face *face, picture_image *image, float x, float y, float width,
-                        const text_style *style, const char *text);
+void text_draw_centered(text_face *face, picture_image *image, float x, float y, float width, const text_style *style,
+                        const char *text);
 
 /* Mixes a color into a pixel in linear light; places outside the image are left out. */
 void text_mix_pixel(text_face *face, picture_image *image, int32_t x, int32_t y, const uint8_t color[3],

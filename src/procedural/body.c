@@ -21,7 +21,8 @@ typedef struct neighborhood {
     const float *y;
     const float *z;
     uint32_t active_count;
-    uint16_t active[1024]; /* indices of solids, in the order of the parts */
+    uint16_t active[SOLIDS_MAX]; /* indices of solids, in the order of the parts */
+    piece_range pieces[SOLIDS_MAX]; /* by index, what matters of an active solid */
 } neighborhood;
 
 /* Which parts a field looks at. */
@@ -36,8 +37,13 @@ typedef struct part_set {
  * from the batch's center, and m the distance of the center to the nearest solid, a solid farther than
  * m + 2 h + blend from the center is nowhere the nearest and touches no fillet: leaving it out changes no sign, and no
  * value near the surface. */
-static void look_around(const model *individual, const part_set *parts, neighborhood *near)
+static void look_around(const model *individual, const part_set *parts, uint32_t count, const float *x, const float *y,
+                        const float *z, neighborhood *near)
 {
+    near->count = count;
+    near->x = x;
+    near->y = y;
+    near->z = z;
     float low[3] = {near->x[0], near->y[0], near->z[0]};
     float high[3] = {near->x[0], near->y[0], near->z[0]};
     for (uint32_t i = 1; i < near->count; i++) {
@@ -53,7 +59,7 @@ static void look_around(const model *individual, const part_set *parts, neighbor
     /* The estimate of an ellipsoid's distance may be off: a wider look costs little. */
     float h = 1.25f * vec3_length(vec3_make(high[0] - cx, high[1] - cy, high[2] - cz));
     float nearest = FAR;
-    float bounds[1024];
+    float bounds[SOLIDS_MAX];
     for (uint32_t k = 0; k < individual->part_count; k++) {
         if (!parts->holds[k])
             continue;
@@ -61,9 +67,9 @@ static void look_around(const model *individual, const part_set *parts, neighbor
         for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
             const solid *one = &individual->solids[i];
             bounds[i] = vec3_length(vec3_subtract(vec3_make(cx, cy, cz), one->center)) - one->reach;
+            near->pieces[i] = solid_pieces(one);
             if (one->use == SOLID_ADD && bounds[i] < nearest) {
-                float distance;
-                solid_distances(one, 1, &cx, &cy, &cz, &distance);
+                float distance = solid_look(one, vec3_make(cx, cy, cz), h, &near->pieces[i]);
                 bounds[i] = distance > bounds[i] ? distance : bounds[i];
                 nearest = bounds[i] < nearest ? bounds[i] : nearest;
             }
@@ -99,11 +105,11 @@ static bool part_distances(const model *individual, uint32_t k, const neighborho
         if (!any && one->use != SOLID_ADD)
             continue;
         if (!any) {
-            solid_distances(one, near->count, near->x, near->y, near->z, distances);
+            solid_distances(one, near->pieces[index], near->count, near->x, near->y, near->z, distances);
             any = true;
             continue;
         }
-        solid_distances(one, near->count, near->x, near->y, near->z, one_distances);
+        solid_distances(one, near->pieces[index], near->count, near->x, near->y, near->z, one_distances);
         if (one->use == SOLID_ADD)
             solid_unite(near->count, distances, one_distances, one->blend);
         else if (one->use == SOLID_CUT)
@@ -175,8 +181,12 @@ static void evaluate_batch(const part_field *field, const neighborhood *near, fl
     }
     for (uint32_t i = 0; i < near->count; i++) {
         /* A part with no solid near is outside, however near the others are. */
-        float share = !any_own ? FAR : !any_other ? -FAR : 0.5f * (own[i] - others[i]) - field->overlap;
-        values[i] = !any ? FAR : values[i] > share ? values[i] : share;
+        float share = !any_own ? FAR : !any_other ? -FAR : 0.5f * (own[i] - others[i]);
+        /* Beyond its border a part dives under its neighbor, so that the rim of its cut stays out of sight. */
+        float dive = share > 0.0f ? 0.4f * share : 0.0f;
+        float skin = values[i] + dive;
+        share -= field->overlap;
+        values[i] = !any ? FAR : skin > share ? skin : share;
     }
 }
 
@@ -186,9 +196,9 @@ static lumen_status evaluate_field(void *user, size_t count, const float *x, con
     (void)error;
     const part_field *field = user;
     for (size_t done = 0; done < count; done += BATCH) {
-        neighborhood near = {.count = count - done < BATCH ? (uint32_t)(count - done) : BATCH,
-                             .x = x + done, .y = y + done, .z = z + done};
-        look_around(field->individual, &field->parts, &near);
+        uint32_t batch = count - done < BATCH ? (uint32_t)(count - done) : BATCH;
+        neighborhood near;
+        look_around(field->individual, &field->parts, batch, x + done, y + done, z + done, &near);
         evaluate_batch(field, &near, values + done);
     }
     return LUMEN_OK;
@@ -230,8 +240,9 @@ static void compute_attachments(const model *individual, uint32_t part, lumen_me
     float x[BATCH], y[BATCH], z[BATCH];
     float farthest = 1e-6f;
     for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
-        neighborhood near = {.count = gather(mesh, first, x, y, z), .x = x, .y = y, .z = z};
-        look_around(individual, &set, &near);
+        uint32_t batch = gather(mesh, first, x, y, z);
+        neighborhood near;
+        look_around(individual, &set, batch, x, y, z, &near);
         part_distances(individual, (uint32_t)parent, &near, mesh->attachments + first);
         for (uint32_t i = first; i < first + near.count; i++) {
             mesh->attachments[i] = mesh->attachments[i] > 0.0f ? mesh->attachments[i] : 0.0f;
@@ -257,17 +268,18 @@ static void compute_colors(const model *individual, uint32_t part, lumen_mesh *m
     set.blend = 0.0f;
     float x[BATCH], y[BATCH], z[BATCH];
     for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
-        neighborhood near = {.count = gather(mesh, first, x, y, z), .x = x, .y = y, .z = z};
+        uint32_t batch = gather(mesh, first, x, y, z);
+        neighborhood near;
         float distances[BATCH];
         float best[BATCH];
-        look_around(individual, &set, &near);
+        look_around(individual, &set, batch, x, y, z, &near);
         for (uint32_t i = 0; i < near.count; i++)
             best[i] = FAR;
         for (uint32_t a = 0; a < near.active_count; a++) {
             const solid *one = &individual->solids[near.active[a]];
             if (one->use == SOLID_KEEP || (one->use == SOLID_CUT && !one->accent))
                 continue;
-            solid_distances(one, near.count, x, y, z, distances);
+            solid_distances(one, near.pieces[near.active[a]], near.count, x, y, z, distances);
             for (uint32_t i = 0; i < near.count; i++) {
                 float distance = one->use == SOLID_CUT ? fabsf(distances[i]) - 1e-3f : distances[i];
                 if (distance < best[i]) {
@@ -294,11 +306,12 @@ static lumen_status compute_hidden(const model *individual, float depth, arena *
             joined = field_of(individual, k);
     float x[BATCH], y[BATCH], z[BATCH];
     for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
-        neighborhood near = {.count = gather(mesh, first, x, y, z), .x = x, .y = y, .z = z};
+        uint32_t batch = gather(mesh, first, x, y, z);
+        neighborhood near;
         part_set all = {.blend = joined.parts.blend};
         for (uint32_t k = 0; k < individual->part_count; k++)
             all.holds[k] = !individual->parts[k].merged;
-        look_around(individual, &all, &near);
+        look_around(individual, &all, batch, x, y, z, &near);
         float skin[BATCH];
         float one[BATCH];
         bool any = false;

@@ -7,8 +7,9 @@
  *
  *     max(G, (d_k - min over the other joined parts d_j) / 2)
  *
- * whose surface is closed, meets its neighbours without a gap and shows no seam. A part that is not
- * joined has the field d_k.
+ * whose surface is closed, meets its neighbors without a gap and shows no seam. (In truth the cut lies a
+ * little beyond that border, and the skin dives under the neighbor's there.) A part that is not joined
+ * has the field d_k.
  */
 #ifndef LUMEN_PROCEDURAL_BODY_H
 #define LUMEN_PROCEDURAL_BODY_H

@@ -9,7 +9,6 @@
 #include "procedural/expression.h"
 
 enum {
-    SOLIDS_MAX = 1024,      /* of one individual */
     STEPS_MAX = 20000,      /* statements run for one individual */
     ROUNDS_MAX = 64,        /* of one for */
     CURVE_PIECES = 5,       /* straight pieces between two points of a smooth curve */

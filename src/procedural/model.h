@@ -8,6 +8,8 @@
 #include "base/vector.h"
 #include "procedural/syntax.h"
 
+enum { SOLIDS_MAX = 1024 /* of one individual */ };
+
 /* An implicit solid in the frame of the model. `size` and `nodes` mean, by kind:
  *   ball       size[0] radius
  *   ellipsoid  size three radii

@@ -10,11 +10,11 @@
 static uint32_t cells_for(lumen_quality quality)
 {
     switch (quality) {
-    case LUMEN_QUALITY_FAST: return 44;
-    case LUMEN_QUALITY_HIGH: return 128;
+    case LUMEN_QUALITY_FAST: return 36;
+    case LUMEN_QUALITY_HIGH: return 120;
     case LUMEN_QUALITY_STANDARD: break;
     }
-    return 64;
+    return 56;
 }
 
 const sculpt_concept *procedural_concept(const sculpt_library *library, const char *name)

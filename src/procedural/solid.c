@@ -136,12 +136,12 @@ static void limb_piece(const float *a, const float *b, bool first, uint32_t coun
     }
 }
 
-static void limb_distances(const solid *one, uint32_t count, const float *x, const float *y, const float *z,
-                           float *distances)
+static void limb_distances(const solid *one, piece_range pieces, uint32_t count, const float *x, const float *y,
+                           const float *z, float *distances)
 {
     float flip = one->mirrored ? -1.0f : 1.0f;
-    for (uint32_t n = 0; n + 1 < one->node_count; n++)
-        limb_piece(one->nodes + 4 * n, one->nodes + 4 * n + 4, n == 0, count, x, y, z, flip, distances);
+    for (uint32_t n = pieces.first; n < pieces.end; n++)
+        limb_piece(one->nodes + 4 * n, one->nodes + 4 * n + 4, n == pieces.first, count, x, y, z, flip, distances);
 }
 
 /* Distance to the edges of a plane outline and, by counting the edges that a ray to the right crosses, its sign. An open
@@ -214,19 +214,60 @@ static void give_thickness(const solid *one, uint32_t count, const float *restri
     }
 }
 
-void solid_distances(const solid *one, uint32_t count, const float *x, const float *y, const float *z,
-                     float *distances)
+piece_range solid_pieces(const solid *one)
+{
+    return (piece_range){0, (uint16_t)(one->kind == SOLID_LIMB ? one->node_count - 1 : 1)};
+}
+
+float solid_look(const solid *one, vec3 point, float radius, piece_range *pieces)
+{
+    float distance;
+    *pieces = solid_pieces(one);
+    if (one->kind != SOLID_LIMB || pieces->end < 4) {
+        solid_distances(one, *pieces, 1, &point.x, &point.y, &point.z, &distance);
+        return distance;
+    }
+    /* Spheres around the pieces bound their distances without a look at each. */
+    float x = one->mirrored ? -point.x : point.x;
+    float above = 1e30f; /* no less than the distance of the nearest piece */
+    for (uint32_t n = 0; n < one->node_count; n++) {
+        const float *node = one->nodes + 4 * n;
+        float gap = vec3_length(vec3_make(x - node[0], point.y - node[1], point.z - node[2])) - node[3];
+        above = gap < above ? gap : above;
+    }
+    piece_range kept = {pieces->end, 0};
+    for (uint32_t n = pieces->first; n < pieces->end; n++) {
+        const float *a = one->nodes + 4 * n;
+        const float *b = a + 4;
+        vec3 middle = {0.5f * (a[0] + b[0]), 0.5f * (a[1] + b[1]), 0.5f * (a[2] + b[2])};
+        float half = vec3_length(vec3_make(b[0] - middle.x, b[1] - middle.y, b[2] - middle.z));
+        float reach = half + (a[3] > b[3] ? a[3] : b[3]);
+        float below = vec3_length(vec3_make(x - middle.x, point.y - middle.y, point.z - middle.z)) - reach;
+        if (below > above + 2.0f * radius)
+            continue;
+        kept.first = n < kept.first ? (uint16_t)n : kept.first;
+        kept.end = (uint16_t)(n + 1);
+    }
+    *pieces = kept;
+    solid_distances(one, kept, 1, &point.x, &point.y, &point.z, &distance);
+    return distance;
+}
+
+void solid_distances(const solid *one, piece_range pieces, uint32_t count, const float *x, const float *y,
+                     const float *z, float *distances)
 {
     float lx[SOLID_BATCH_MAX];
     float ly[SOLID_BATCH_MAX];
     float lz[SOLID_BATCH_MAX];
     float radial[SOLID_BATCH_MAX];
+    if (count == 0)
+        return;
     if (one->kind == SOLID_BALL) {
         ball_distances(one, count, x, y, z, distances);
         return;
     }
     if (one->kind == SOLID_LIMB) {
-        limb_distances(one, count, x, y, z, distances);
+        limb_distances(one, pieces, count, x, y, z, distances);
         return;
     }
     to_local(one, count, x, y, z, lx, ly, lz);

@@ -44,9 +44,9 @@ static void add_triangle(lumen_mesh *mesh, uint32_t a, uint32_t b, uint32_t c)
 
 /* Where the direction of a unit ball goes, and the normal there. */
 typedef struct body {
-    vec3 from, to;          /* a capsule between two points ... */
+    vec3 from, to; /* a capsule between two points ... */
     float from_radius, to_radius;
-    vec3 half;              /* ... or, if it has a size, a box around `from` with rounded edges of from_radius */
+    vec3 half; /* ... or, if it has a size, a box around `from` with rounded edges of from_radius */
     vec3 color;
 } body;
 
@@ -65,8 +65,8 @@ static void place(const body *form, vec3 direction, vec3 *position, vec3 *normal
     }
     vec3 axis = vec3_normalize(vec3_subtract(form->to, form->from), vec3_make(0.0f, 1.0f, 0.0f));
     bool upper = vec3_dot(direction, axis) > 0.0f;
-    *position = vec3_add(upper ? form->to : form->from,
-                         vec3_scale(direction, upper ? form->to_radius : form->from_radius));
+    *position =
+        vec3_add(upper ? form->to : form->from, vec3_scale(direction, upper ? form->to_radius : form->from_radius));
     *normal = direction;
 }
 
@@ -194,7 +194,8 @@ static void make_tree(sample *made)
     lumen_mesh *canopy = add_part(made, "canopy", 66, 128, 52);
     for (int i = 0; i < 9; i++) {
         float angle = 137.5f * (float)i, distance = i == 0 ? 0.0f : 0.32f;
-        vec3 at = vec3_make(distance * cos_degrees(angle), 0.35f + 0.18f * (float)(i % 3), distance * sin_degrees(angle));
+        vec3 at =
+            vec3_make(distance * cos_degrees(angle), 0.35f + 0.18f * (float)(i % 3), distance * sin_degrees(angle));
         capsule(canopy, at, vec3_add(at, vec3_make(0, 0.05f, 0)), 0.3f, 0.26f, i % 2 ? leaf : light);
     }
     made->shape.text = "an old oak";

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -71,6 +72,58 @@ static inline isosurface_lattice unit_lattice(uint32_t cells)
 {
     return (isosurface_lattice){
         .origin = {-1.0f, -1.0f, -1.0f}, .cell = 2.0f / (float)cells, .cells = {cells, cells, cells}};
+}
+
+/* Two arenas for a test: make_arenas and free_arenas are its setup and teardown. */
+typedef struct arenas {
+    arena *scratch;
+    arena *result;
+} arenas;
+
+static inline int make_arenas(void **state)
+{
+    arenas *memory = malloc(sizeof *memory);
+    memory->scratch = arena_create(512u << 20);
+    memory->result = arena_create(512u << 20);
+    *state = memory;
+    return 0;
+}
+
+static inline int free_arenas(void **state)
+{
+    arenas *memory = *state;
+    arena_destroy(memory->scratch);
+    arena_destroy(memory->result);
+    free(memory);
+    return 0;
+}
+
+#define test_with_arenas(test) cmocka_unit_test_setup_teardown(test, make_arenas, free_arenas)
+
+/* Extracts a shape over [-1, 1]^3; lipschitz 0 asks for every value. */
+static inline lumen_mesh extract_shape(arenas *memory, shape_function *shape, uint32_t cells, float lipschitz,
+                                       isosurface_statistics *statistics)
+{
+    shape_field user = {.shape = shape};
+    scalar_field field = {shape_field_evaluate, &user, lipschitz};
+    isosurface_lattice lattice = unit_lattice(cells);
+    lumen_mesh mesh;
+    isosurface_statistics counted;
+    assert_int_equal(isosurface_extract(&field, &lattice, memory->scratch, memory->result, &mesh, &counted, NULL),
+                     LUMEN_OK);
+    assert_int_equal(counted.evaluations, user.asked);
+    if (statistics != NULL)
+        *statistics = counted;
+    return mesh;
+}
+
+static inline void assert_same_mesh(const lumen_mesh *a, const lumen_mesh *b)
+{
+    assert_int_equal(a->vertex_count, b->vertex_count);
+    assert_int_equal(a->triangle_count, b->triangle_count);
+    assert_memory_equal(a->positions, b->positions, a->vertex_count * 3 * sizeof(float));
+    assert_memory_equal(a->normals, b->normals, a->vertex_count * 3 * sizeof(float));
+    assert_memory_equal(a->triangles, b->triangles, a->triangle_count * 3 * sizeof(uint32_t));
 }
 
 static inline mesh_report checked(const lumen_mesh *mesh, arena *scratch)

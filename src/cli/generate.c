@@ -1,0 +1,276 @@
+/* lumen generate: texts in, files out. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/text_list.h"
+#include "files/files.h"
+#include "picture/picture.h"
+#include "pipeline/pipeline.h"
+
+enum { PATH_BYTES = 4096, SLUG_BYTES = 128 };
+
+/* ---- Where files go ------------------------------------------------------------------------------------- */
+
+/* "a red dragon" is written as a-red-dragon. Where letters were lost, the key tells files apart. */
+static void make_slug(const lumen_shape *shape, char slug[SLUG_BYTES])
+{
+    size_t length = 0;
+    bool lost = false;
+    for (const char *at = shape->text; *at != '\0'; at++) {
+        char c = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at == ' ' ? '-' : *at;
+        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+        if (!plain || length + 24 > SLUG_BYTES)
+            lost = true;
+        else
+            slug[length++] = c;
+    }
+    slug[length] = '\0';
+    if (lost || length == 0)
+        snprintf(slug + length, SLUG_BYTES - length, "%s%.16s", length > 0 ? "-" : "", shape->key);
+}
+
+static bool is_folder(const char *path)
+{
+    size_t length = strlen(path);
+    struct stat facts;
+    return (length > 0 && path[length - 1] == '/') || (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode));
+}
+
+static bool is_pattern(const char *path)
+{
+    return strstr(path, "{}") != NULL || is_folder(path);
+}
+
+/* The file that `output` means for this shape. False when its name would be too long. */
+static bool make_path(const char *output, const lumen_shape *shape, char path[PATH_BYTES])
+{
+    char slug[SLUG_BYTES];
+    make_slug(shape, slug);
+    const char *hole = strstr(output, "{}");
+    int length;
+    if (hole != NULL)
+        length = snprintf(path, PATH_BYTES, "%.*s%s%s", (int)(hole - output), output, slug, hole + 2);
+    else if (is_folder(output))
+        length = snprintf(path, PATH_BYTES, "%s%s%s.ply", output, output[strlen(output) - 1] == '/' ? "" : "/", slug);
+    else
+        length = snprintf(path, PATH_BYTES, "%s", output);
+    return length >= 0 && length < PATH_BYTES;
+}
+
+/* Names that cannot be written are told before any work is done. */
+static int check_outputs(const generate_options *options, size_t text_count)
+{
+    lumen_error error;
+    files_format format;
+    for (size_t i = 0; i < options->output_count; i++) {
+        const char *output = options->outputs[i];
+        if (text_count > 1 && !is_pattern(output))
+            return complain(EXIT_USAGE,
+                            "-o %s names one file for %zu texts; name a folder (shapes/) or put {} where the text goes "
+                            "('{}.glb')",
+                            output, text_count);
+        if (!is_folder(output) && files_format_of(output, &format, &error) != LUMEN_OK)
+            return complain(EXIT_USAGE, "%s", error.message);
+    }
+    if (options->sheet != NULL) {
+        if (files_format_of(options->sheet, &format, &error) != LUMEN_OK || format != FILES_PNG)
+            return complain(EXIT_USAGE, "--sheet %s is no PNG picture; end its name in .png", options->sheet);
+        if (text_count > PICTURE_SHEET_MAX)
+            return complain(EXIT_USAGE, "--sheet %s would show %zu shapes; a sheet holds %d, so split the list",
+                            options->sheet, text_count, PICTURE_SHEET_MAX);
+    }
+    return EXIT_DONE;
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------------------- */
+
+static lumen_status write_picture(const lumen_shape *shape, const char *path, uint32_t size, lumen_error *error)
+{
+    picture_image image = {0};
+    buffer bytes;
+    buffer_open(&bytes, FILES_BYTES_MAX);
+    const picture_options look = {.width = size, .height = size, .legend = true, .caption = shape->text};
+    lumen_status status = picture_render(shape, &look, &image, error);
+    if (status == LUMEN_OK)
+        status = picture_write_png(&image, &bytes, error);
+    if (status == LUMEN_OK)
+        status = files_save(&bytes, path, error);
+    picture_free(&image);
+    buffer_close(&bytes);
+    return status;
+}
+
+static int write_outputs(const generate_options *options, const lumen_shape *shape, const progress_bar *bar)
+{
+    static const char *const usual[] = {"./"};
+    const char *const *outputs = options->outputs;
+    size_t count = options->output_count;
+    if (count == 0 && options->sheet == NULL) {
+        outputs = usual;
+        count = 1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char path[PATH_BYTES];
+        lumen_error error;
+        files_format format = FILES_PLY;
+        if (!make_path(outputs[i], shape, path)) {
+            progress_clear(bar);
+            return complain(EXIT_FAILED, "the name %.60s... is too long; shorten it", outputs[i]);
+        }
+        lumen_status status = files_format_of(path, &format, &error);
+        if (status == LUMEN_OK && format == FILES_PNG && options->image_size != 0)
+            status = write_picture(shape, path, options->image_size, &error);
+        else if (status == LUMEN_OK)
+            status = files_write(shape, path, &error);
+        if (status != LUMEN_OK) {
+            progress_clear(bar);
+            return complain(EXIT_FAILED, "%s", error.message);
+        }
+        if (!options->quiet) {
+            progress_clear(bar);
+            printf("%s  %s (%s), %u points, %u parts, %.1f ms\n", path, shape->subject, shape->template_type,
+                   shape->point_count, shape->part_count, shape->generation_time_ms);
+        }
+    }
+    return EXIT_DONE;
+}
+
+/* ---- Explaining ---------------------------------------------------------------------------------------------- */
+
+static int explain(const lumen *library, const lumen_request *request)
+{
+    pipeline_plan plan;
+    lumen_error error;
+    if (pipeline_plan_request(library, request, &plan, &error) != LUMEN_OK)
+        return complain(EXIT_FAILED, "%s", error.message);
+    const words_phrase *phrase = &plan.phrase;
+    char key[17];
+    snprintf(key, sizeof key, "%016llx", (unsigned long long)plan.key);
+    json_t *adjectives = json_array();
+    for (uint32_t i = 0; i < phrase->adjective_count; i++)
+        json_array_append_new(adjectives, json_string(phrase->adjectives[i]));
+    json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:f, s:f, s:s, s:s}", "text", phrase->text,
+                               "subject", phrase->subject, "concept", plan.concept_name, "template",
+                               plan.template_type, "adjectives", adjectives, "verb", phrase->verb, "adverb",
+                               phrase->adverb, "motion", phrase->motion, "tempo", (double)phrase->tempo, "size",
+                               (double)phrase->size, "prompt", phrase->prompt, "key", key);
+    char *line = answer == NULL ? NULL : json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(5));
+    int status = EXIT_DONE;
+    if (line == NULL)
+        status = complain(EXIT_FAILED, "memory ran out while explaining '%s'; free some and try again", phrase->text);
+    else
+        puts(line);
+    free(line);
+    json_decref(answer);
+    return status;
+}
+
+static void list_concepts(const lumen *library)
+{
+    const sculpt_library *shapes = pipeline_shapes(library);
+    for (size_t i = 0; i < sculpt_concept_count(shapes); i++) {
+        const sculpt_concept *entry = sculpt_concept_at(shapes, i);
+        printf("%-24s %s\n", sculpt_concept_name(entry), sculpt_template_name(shapes, entry));
+    }
+}
+
+/* ---- The command ------------------------------------------------------------------------------------------------ */
+
+/* Makes and writes one shape after the other. A text that fails is told, and the rest goes on. */
+static int generate_all(lumen *library, const generate_options *options, const text_list *list, lumen_shape **kept,
+                        size_t *kept_count)
+{
+    int result = EXIT_DONE;
+    progress_bar bar;
+    progress_open(&bar, list->count, !options->quiet && !options->explain);
+    for (size_t i = 0; i < list->count; i++) {
+        progress_show(&bar, i, list->texts[i]);
+        lumen_request request = options->request;
+        request.text = list->texts[i];
+        lumen_shape *shape = NULL;
+        lumen_error error;
+        int status;
+        if (options->explain) {
+            status = explain(library, &request);
+        } else if (lumen_generate(library, &request, &shape, &error) != LUMEN_OK) {
+            progress_clear(&bar);
+            status = list->count > 1 ? complain(EXIT_FAILED, "text %zu: %s", i + 1, error.message)
+                                     : complain(EXIT_FAILED, "%s", error.message);
+        } else {
+            status = write_outputs(options, shape, &bar);
+        }
+        if (shape != NULL && kept != NULL)
+            kept[(*kept_count)++] = shape;
+        else
+            lumen_shape_free(shape);
+        result = status != EXIT_DONE ? status : result;
+    }
+    progress_clear(&bar);
+    return result;
+}
+
+static int run(const generate_options *options, lumen *library, const text_list *list)
+{
+    int result = check_outputs(options, list->count);
+    if (result != EXIT_DONE || options->sheet == NULL)
+        return result != EXIT_DONE ? result : generate_all(library, options, list, NULL, NULL);
+    lumen_shape **kept = calloc(list->count, sizeof *kept);
+    size_t count = 0;
+    if (kept == NULL)
+        return complain(EXIT_FAILED, "memory ran out for a sheet of %zu shapes; split the list", list->count);
+    result = generate_all(library, options, list, kept, &count);
+    lumen_error error;
+    if (count > 0 && files_write_sheet((const lumen_shape *const *)kept, count, 0, options->sheet, &error) != LUMEN_OK)
+        result = complain(EXIT_FAILED, "%s", error.message);
+    else if (count > 0 && !options->quiet)
+        printf("%s  %zu shapes\n", options->sheet, count);
+    for (size_t i = 0; i < count; i++)
+        lumen_shape_free(kept[i]);
+    free(kept);
+    return result;
+}
+
+int command_generate(int count, char **arguments)
+{
+    generate_options options;
+    int result = options_read(count, arguments, &options);
+    if (result != EXIT_DONE)
+        return result;
+    if (options.help) {
+        fputs(generate_help, stdout);
+        return EXIT_DONE;
+    }
+    if (options.text_count == 0 && !options.list_concepts)
+        return complain(EXIT_USAGE, "the text is missing: lumen generate \"a horse galloping\"; see lumen generate --help");
+    char *concepts = NULL;
+    lumen *library = NULL;
+    text_list list = {0};
+    lumen_error error;
+    if (options.concepts != NULL && (concepts = read_whole_file(options.concepts)) == NULL)
+        return EXIT_FAILED;
+    const lumen_options opening = {.concepts = concepts};
+    if (lumen_open(&opening, &library, &error) != LUMEN_OK)
+        result = complain(EXIT_FAILED, "%s%s%s", options.concepts != NULL ? options.concepts : "",
+                          options.concepts != NULL ? ": " : "", error.message);
+    else if (options.list_concepts)
+        list_concepts(library);
+    else if (!text_list_open(&list, options.texts, options.text_count))
+        result = EXIT_FAILED;
+    else if (list.count == 0)
+        result = complain(EXIT_USAGE, "standard input holds no text; give a text on each line");
+    else
+        result = run(&options, library, &list);
+    text_list_close(&list);
+    lumen_close(library);
+    free(concepts);
+    return result;
+}

@@ -1,0 +1,90 @@
+/* The `lumen` command: chooses what to do by its first argument. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+
+static const char help[] =
+    "lumen: say a word, and see it take shape\n"
+    "\n"
+    "  lumen generate TEXT... [-o FILE]   make part-labelled shapes of words or short sentences\n"
+    "  lumen preflight                    can this machine run Lumen?\n"
+    "  lumen help [COMMAND]               this text, or that of a command\n"
+    "\n"
+    "  --help      print this text\n"
+    "  --version   print the version\n"
+    "\n"
+    "  lumen generate \"a horse galloping\" -o horse.png\n";
+
+typedef struct command {
+    const char *name;
+    int (*run)(int count, char **arguments);
+} command;
+
+static const command commands[] = {
+    {"generate", command_generate},
+    {"preflight", command_preflight},
+};
+
+int complain(int status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("lumen: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return status;
+}
+
+int finish_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    return complain(status == EXIT_DONE ? EXIT_FAILED : status,
+                    "standard output could not be written: %s; make room or choose another place", strerror(errno));
+}
+
+static const command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int run_help(int count, char **arguments)
+{
+    static char help_option[] = "--help";
+    if (count < 2) {
+        fputs(help, stdout);
+        return EXIT_DONE;
+    }
+    const command *named = find_command(arguments[1]);
+    if (named == NULL)
+        return complain(EXIT_USAGE, "there is no command '%s'; see lumen --help", arguments[1]);
+    char *own[] = {arguments[1], help_option, NULL};
+    return named->run(2, own);
+}
+
+int main(int count, char **arguments)
+{
+    if (count < 2) {
+        fputs(help, stderr);
+        return EXIT_USAGE;
+    }
+    const char *name = arguments[1];
+    if (strcmp(name, "--version") == 0) {
+        printf("lumen %s\n", lumen_version());
+        return finish_output(EXIT_DONE);
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return finish_output(run_help(count - 1, arguments + 1));
+    const command *named = find_command(name);
+    if (named == NULL)
+        return complain(EXIT_USAGE, "there is no command '%s'; see lumen --help", name);
+    return finish_output(named->run(count - 1, arguments + 1));
+}

@@ -1,0 +1,150 @@
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+
+const char generate_help[] =
+    "lumen generate TEXT... : make part-labelled shapes of words or short sentences\n"
+    "\n"
+    "  TEXT               a word or a sentence in quotes; - reads a list from standard input, a text a line\n"
+    "  -o FILE            write to FILE; its ending chooses the format: .ply .glb .stl .json .png\n"
+    "                     several -o write several files. With several texts FILE is a folder (shapes/), or\n"
+    "                     {} in it stands for the text ('shapes/{}.glb'). Without -o: TEXT.ply\n"
+    "  --sheet FILE       draw all the shapes on one PNG picture\n"
+    "  --verb VERB        what the shape shall do, instead of the text's verb\n"
+    "  --engine ENGINE    auto (the best there is) or procedural\n"
+    "  --parts N          at most N parts, 1 to 16\n"
+    "  --points N         exactly N points, 256 to 65536; 2048 without it\n"
+    "  --seed N           which individual; 0 without it\n"
+    "  --quality QUALITY  fast, standard or high: how finely the surfaces are worked out\n"
+    "  --image-size N     width and height of a picture in pixels, 64 to 4096; 1024 without it\n"
+    "  --concepts FILE    read more shapes from FILE, in the language of docs/sculpting.md\n"
+    "  --explain          make nothing; print what each text is taken to mean, a JSON object a line\n"
+    "  --list-concepts    print the names of all concepts that have a shape of their own\n"
+    "  --quiet            print nothing but errors\n"
+    "  --help             print this text\n"
+    "\n"
+    "  lumen generate \"a horse galloping\" -o horse.ply -o horse.png\n"
+    "  lumen generate cat dog \"red dragon\" -o 'zoo/{}.glb' --sheet zoo.png\n";
+
+/* A whole number in [low, high], with nothing around it. */
+static bool read_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *number)
+{
+    uint64_t value = 0;
+    bool good = *text != '\0';
+    for (const char *at = text; good && *at != '\0'; at++) {
+        uint64_t digit = (uint64_t)(unsigned char)*at - '0';
+        good = *at >= '0' && *at <= '9' && value <= (UINT64_MAX - digit) / 10;
+        value = good ? value * 10 + digit : 0;
+    }
+    if (good && value >= low && value <= high) {
+        *number = value;
+        return true;
+    }
+    complain(EXIT_USAGE, "--%s is '%s'; give a whole number from %llu to %llu", name, text, (unsigned long long)low,
+             (unsigned long long)high);
+    return false;
+}
+
+static bool read_small_number(const char *name, const char *text, uint32_t low, uint32_t high, uint32_t *number)
+{
+    uint64_t value;
+    if (!read_number(name, text, low, high, &value))
+        return false;
+    *number = (uint32_t)value;
+    return true;
+}
+
+static bool read_quality(const char *text, lumen_quality *quality)
+{
+    static const struct {
+        const char *name;
+        lumen_quality quality;
+    } names[] = {
+        {"fast", LUMEN_QUALITY_FAST}, {"standard", LUMEN_QUALITY_STANDARD}, {"high", LUMEN_QUALITY_HIGH}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i].name, text) == 0) {
+            *quality = names[i].quality;
+            return true;
+        }
+    }
+    complain(EXIT_USAGE, "--quality is '%s'; give fast, standard or high", text);
+    return false;
+}
+
+static bool add_output(generate_options *options, const char *path)
+{
+    if (options->output_count == OUTPUTS_MAX) {
+        complain(EXIT_USAGE, "-o is given more than %d times; run lumen again for the rest", OUTPUTS_MAX);
+        return false;
+    }
+    options->outputs[options->output_count++] = path;
+    return true;
+}
+
+enum { OPTION_SHEET = 256, OPTION_VERB, OPTION_ENGINE, OPTION_PARTS, OPTION_POINTS, OPTION_SEED, OPTION_QUALITY,
+       OPTION_IMAGE_SIZE, OPTION_CONCEPTS, OPTION_EXPLAIN, OPTION_LIST_CONCEPTS, OPTION_QUIET, OPTION_HELP };
+
+static bool apply(generate_options *options, int option, const char *value)
+{
+    switch (option) {
+    case 'o': return add_output(options, value);
+    case OPTION_SHEET: options->sheet = value; return true;
+    case OPTION_VERB: options->request.verb = value; return true;
+    case OPTION_ENGINE: options->request.engine = value; return true;
+    case OPTION_PARTS: return read_small_number("parts", value, 1, LUMEN_REQUEST_PARTS_MAX, &options->request.num_parts);
+    case OPTION_POINTS:
+        return read_small_number("points", value, LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, &options->request.points);
+    /* JSON's integers carry 63 bits without doubt. */
+    case OPTION_SEED: return read_number("seed", value, 0, INT64_MAX, &options->request.seed);
+    case OPTION_QUALITY: return read_quality(value, &options->request.quality);
+    case OPTION_IMAGE_SIZE: return read_small_number("image-size", value, 64, 4096, &options->image_size);
+    case OPTION_CONCEPTS: options->concepts = value; return true;
+    case OPTION_EXPLAIN: options->explain = true; return true;
+    case OPTION_LIST_CONCEPTS: options->list_concepts = true; return true;
+    case OPTION_QUIET: options->quiet = true; return true;
+    default: options->help = true; return true;
+    }
+}
+
+int options_read(int count, char **arguments, generate_options *options)
+{
+    static const struct option names[] = {
+        {"sheet", required_argument, NULL, OPTION_SHEET},
+        {"verb", required_argument, NULL, OPTION_VERB},
+        {"engine", required_argument, NULL, OPTION_ENGINE},
+        {"parts", required_argument, NULL, OPTION_PARTS},
+        {"points", required_argument, NULL, OPTION_POINTS},
+        {"seed", required_argument, NULL, OPTION_SEED},
+        {"quality", required_argument, NULL, OPTION_QUALITY},
+        {"image-size", required_argument, NULL, OPTION_IMAGE_SIZE},
+        {"concepts", required_argument, NULL, OPTION_CONCEPTS},
+        {"explain", no_argument, NULL, OPTION_EXPLAIN},
+        {"list-concepts", no_argument, NULL, OPTION_LIST_CONCEPTS},
+        {"quiet", no_argument, NULL, OPTION_QUIET},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {NULL, 0, NULL, 0},
+    };
+    *options = (generate_options){0};
+    opterr = 0;
+    optind = 1;
+    for (;;) {
+        int before = optind;
+        int option = getopt_long(count, arguments, ":o:h", names, NULL);
+        if (option == -1)
+            break;
+        if (option == ':')
+            return complain(EXIT_USAGE, "%s needs a value behind it; see lumen generate --help", arguments[optind - 1]);
+        if (option == '?')
+            return complain(EXIT_USAGE, "there is no option %s; see lumen generate --help",
+                            arguments[optind > before ? optind - 1 : before]);
+        if (!apply(options, option == 'h' ? OPTION_HELP : option, optarg))
+            return EXIT_USAGE;
+    }
+    options->texts = arguments + optind;
+    options->text_count = (size_t)(count - optind);
+    return EXIT_DONE;
+}

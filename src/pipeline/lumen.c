@@ -1,0 +1,231 @@
+/* lumen.h, implemented on the rooms. */
+
+#include "pipeline/pipeline.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "files/files.h"
+#include "procedural/procedural.h"
+#include "shape/shape.h"
+
+/* Bounds for one request. A shape of 32 parts at high quality stays far below. */
+static const size_t SCRATCH_BYTES_MAX = (size_t)512 << 20;
+static const size_t SHAPE_BYTES_MAX = (size_t)512 << 20;
+
+enum { WORKSPACES_KEPT = 8 };
+
+/* data/sculpt, embedded at build time. */
+extern const unsigned char builtin_shapes[];
+extern const size_t builtin_shapes_size;
+
+struct lumen {
+    sculpt_library *shapes;
+    procedural_engine procedural;
+    /* Scratch memory that has been used and may be used again, so that a steady stream of requests takes no
+     * pages from the system for it. */
+    pthread_mutex_t lock;
+    arena *workspaces[WORKSPACES_KEPT];
+    size_t workspace_count;
+};
+
+const char *lumen_version(void)
+{
+    return LUMEN_VERSION;
+}
+
+/* ---- Opening and closing ------------------------------------------------------------------------------ */
+
+lumen_status lumen_open(const lumen_options *options, lumen **out, lumen_error *error)
+{
+    *out = NULL;
+    lumen *library = calloc(1, sizeof *library);
+    if (library == NULL)
+        return lumen_fail_memory(error, "the library");
+    sculpt_source sources[2] = {
+        {.name = "built-in shapes", .text = (const char *)builtin_shapes, .size = builtin_shapes_size}};
+    size_t count = 1;
+    if (options != NULL && options->concepts != NULL)
+        sources[count++] =
+            (sculpt_source){.name = "concepts", .text = options->concepts, .size = strlen(options->concepts)};
+    lumen_status status = sculpt_library_open(sources, count, &library->shapes, error);
+    if (status == LUMEN_OK && pthread_mutex_init(&library->lock, NULL) != 0) {
+        sculpt_library_close(library->shapes);
+        status = lumen_fail_memory(error, "the library");
+    }
+    if (status != LUMEN_OK) {
+        free(library);
+        return status;
+    }
+    library->procedural = procedural_engine_make(library->shapes);
+    *out = library;
+    return LUMEN_OK;
+}
+
+void lumen_close(lumen *library)
+{
+    if (library == NULL)
+        return;
+    for (size_t i = 0; i < library->workspace_count; i++)
+        arena_destroy(library->workspaces[i]);
+    pthread_mutex_destroy(&library->lock);
+    sculpt_library_close(library->shapes);
+    free(library);
+}
+
+const sculpt_library *pipeline_shapes(const lumen *library)
+{
+    return library->shapes;
+}
+
+/* ---- Scratch memory ------------------------------------------------------------------------------------- */
+
+static arena *take_workspace(lumen *library)
+{
+    arena *workspace = NULL;
+    pthread_mutex_lock(&library->lock);
+    if (library->workspace_count > 0)
+        workspace = library->workspaces[--library->workspace_count];
+    pthread_mutex_unlock(&library->lock);
+    return workspace != NULL ? workspace : arena_create(SCRATCH_BYTES_MAX);
+}
+
+static void return_workspace(lumen *library, arena *workspace)
+{
+    arena_reset(workspace);
+    pthread_mutex_lock(&library->lock);
+    bool kept = library->workspace_count < WORKSPACES_KEPT;
+    if (kept)
+        library->workspaces[library->workspace_count++] = workspace;
+    pthread_mutex_unlock(&library->lock);
+    if (!kept)
+        arena_destroy(workspace);
+}
+
+/* ---- From a request to a plan ----------------------------------------------------------------------------- */
+
+static lumen_status check_numbers(const lumen_request *request, lumen_error *error)
+{
+    if (request->num_parts > LUMEN_REQUEST_PARTS_MAX)
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "the number of parts is %u; ask for 1 to %d", request->num_parts,
+                          LUMEN_REQUEST_PARTS_MAX);
+    if (request->points != 0 && (request->points < LUMEN_POINTS_MIN || request->points > LUMEN_POINTS_MAX))
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "the number of points is %u; ask for %d to %d", request->points,
+                          LUMEN_POINTS_MIN, LUMEN_POINTS_MAX);
+    if (request->quality != LUMEN_QUALITY_FAST && request->quality != LUMEN_QUALITY_STANDARD &&
+        request->quality != LUMEN_QUALITY_HIGH)
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "the quality %d is unknown; ask for fast, standard or high",
+                          (int)request->quality);
+    return LUMEN_OK;
+}
+
+static lumen_status choose_engine(const lumen *library, const char *name, const engine **chosen, lumen_error *error)
+{
+    static const char *const without_models[] = {"partcrafter", "hunyuan3d"};
+    if (name == NULL || strcmp(name, "auto") == 0 || strcmp(name, library->procedural.base.name) == 0) {
+        *chosen = &library->procedural.base;
+        return LUMEN_OK;
+    }
+    for (size_t i = 0; i < sizeof without_models / sizeof *without_models; i++)
+        if (strcmp(name, without_models[i]) == 0)
+            return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE,
+                              "the engine %s is not part of this version; use auto or procedural", name);
+    return lumen_fail(error, LUMEN_ERROR_INVALID, "there is no engine '%.64s'; use auto or procedural", name);
+}
+
+lumen_status pipeline_plan_request(const lumen *library, const lumen_request *request, pipeline_plan *plan,
+                                   lumen_error *error)
+{
+    if (request->text == NULL)
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "the text is missing; give a word such as \"horse\"");
+    lumen_status status = check_numbers(request, error);
+    if (status != LUMEN_OK)
+        return status;
+    const engine *chosen = NULL;
+    status = choose_engine(library, request->engine, &chosen, error);
+    if (status != LUMEN_OK)
+        return status;
+    status = words_parse(request->text, request->verb, &plan->phrase, error);
+    if (status != LUMEN_OK)
+        return status;
+    const sculpt_concept *entry = procedural_concept(library->shapes, plan->phrase.concept_name);
+    if (entry == NULL)
+        return lumen_fail(error, LUMEN_ERROR_FAILED, "the library knows no shapes; build it with data/sculpt");
+    uint32_t points = request->points == 0 ? LUMEN_POINTS_DEFAULT : request->points;
+    plan->engine = chosen->name;
+    plan->concept_name = sculpt_concept_name(entry);
+    plan->template_type = sculpt_template_name(library->shapes, entry);
+    plan->key = shape_key(&plan->phrase, chosen->name, request->quality, request->num_parts, points, request->seed);
+    return LUMEN_OK;
+}
+
+/* ---- From a plan to a shape --------------------------------------------------------------------------------- */
+
+static double milliseconds_since(const struct timespec *start)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) * 1e3 + (double)(now.tv_nsec - start->tv_nsec) * 1e-6;
+}
+
+lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_shape **out, lumen_error *error)
+{
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    *out = NULL;
+    pipeline_plan plan;
+    lumen_status status = pipeline_plan_request(library, request, &plan, error);
+    if (status != LUMEN_OK)
+        return status;
+    arena *scratch = take_workspace(library);
+    arena *memory = arena_create(SHAPE_BYTES_MAX);
+    lumen_shape *shape = NULL;
+    if (scratch == NULL || memory == NULL) {
+        status = lumen_fail_memory(error, "a shape");
+        goto cleanup;
+    }
+    const engine *chosen = &library->procedural.base;
+    const engine_request order = {.phrase = &plan.phrase, .quality = request->quality, .num_parts = request->num_parts,
+                                  .seed = request->seed, .progress = request->progress,
+                                  .progress_user = request->progress_user};
+    engine_result made;
+    status = chosen->generate(chosen, &order, scratch, memory, &made, error);
+    if (status != LUMEN_OK)
+        goto cleanup;
+    const shape_facts facts = {.phrase = &plan.phrase, .pipeline = chosen->name, .seed = request->seed,
+                               .points = request->points == 0 ? LUMEN_POINTS_DEFAULT : request->points,
+                               .key = plan.key};
+    status = shape_finish(&made, &facts, scratch, memory, &shape, error);
+    if (status != LUMEN_OK)
+        goto cleanup;
+    if (request->progress != NULL && !request->progress(request->progress_user, "done", 1.0)) {
+        status = lumen_fail(error, LUMEN_ERROR_CANCELLED, "the shape was cancelled when it was done");
+        goto cleanup;
+    }
+    shape->generation_time_ms = milliseconds_since(&start);
+    memory = NULL; /* the shape owns it now */
+    *out = shape;
+
+cleanup:
+    if (scratch != NULL)
+        return_workspace(library, scratch);
+    arena_destroy(memory);
+    return status;
+}
+
+/* ---- Files ------------------------------------------------------------------------------------------------------ */
+
+lumen_status lumen_shape_write(const lumen_shape *shape, const char *path, lumen_error *error)
+{
+    return files_write(shape, path, error);
+}
+
+lumen_status lumen_sheet_write(const lumen_shape *const *shapes, size_t count, uint32_t columns, const char *path,
+                               lumen_error *error)
+{
+    return files_write_sheet(shapes, count, columns, path, error);
+}

@@ -1,0 +1,383 @@
+/* From solids to meshes: distances, fields, parts, and the engine as a whole. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "geometry/mesh.h"
+#include "procedural/body.h"
+#include "procedural/procedural.h"
+#include "procedural/solid.h"
+#include "shape/shape.h"
+
+/* One of every solid, joined and separate parts, cuts, accents: what the engine can do, in one template that no
+ * change of the shipped shapes touches. */
+static const char everything[] =
+    "template everything\n"
+    "  parts body head leg wheel hat\n"
+    "  color eye #101010\n"
+    "  set head_size 0.3\n"
+    "  part body join 0.06 blend 0.08 color #a06030\n"
+    "    ellipsoid (0, 1, 0), (0.3, 0.35, 0.6) turn (10, 20, 0)\n"
+    "    box (0, 0.8, -0.5), (0.2, 0.15, 0.2) round 0.05 turn (0, 30, 0)\n"
+    "    cut rod (-1, 1.15, 0), (1, 1.15, 0), 0.1\n"
+    "  part head on body join 0.05 blend 0.03 color #b07040\n"
+    "    ball (0, 1.4, 0.7), head_size\n"
+    "    ball (head_size * 0.5, 1.5, 0.9), 0.06 mirror color eye\n"
+    "    tube (0, 1.3, 0.9), 0.09, (0, 1.2, 1.2), 0.07, (0, 1.35, 1.4), 0.03\n"
+    "  part leg on body join 0.04 color #805020\n"
+    "    limb (0.2, 0.8, 0.2), 0.12, (0.22, 0.4, 0.25), 0.08, (0.22, 0.05, 0.2), 0.07 mirror\n"
+    "  part wheel on body\n"
+    "    ring (0, 0.3, -0.9), (1, 0, 0), 0.25, 0.05\n"
+    "    lathe (0, 1.8, 0.7), (0, 1, 0), 0.3, 0, 0.3, 0.03, 0.15, 0.05, 0.12, 0.3 smooth\n"
+    "  part hat on head\n"
+    "    slab (0, 2.2, 0.7), 0.06, 0, 0.2, 0.06, 0.05, 0.2, 0, 0.06, -0.05, 0, -0.2, -0.06, -0.05, -0.2, 0, -0.06, "
+    "0.05 round 0.02\n"
+    "    keep ball (0, 2.2, 0.7), 0.19\n"
+    "concept everything of everything\n"
+    "concept abstract of everything\n";
+
+static sculpt_library *open_everything(void)
+{
+    sculpt_library *library = NULL;
+    lumen_error error = {0};
+    sculpt_source source = {.name = "everything", .text = everything, .size = strlen(everything)};
+    if (sculpt_library_open(&source, 1, &library, &error) != LUMEN_OK)
+        fail_msg("%s", error.message);
+    return library;
+}
+
+static model *build_everything(const sculpt_library *library, uint32_t parts_max, arena *memory)
+{
+    lumen_error error = {0};
+    model *individual = NULL;
+    model_variation variation = {.parts_max = parts_max};
+    if (model_build(library, sculpt_find_concept(library, "everything"), &variation, memory, &individual, &error) !=
+        LUMEN_OK)
+        fail_msg("%s", error.message);
+    return individual;
+}
+
+/* ---- Distances ----------------------------------------------------------------------------------------- */
+
+static float distance_at(const solid *one, vec3 p)
+{
+    float distance;
+    solid_distances(one, solid_pieces(one), 1, &p.x, &p.y, &p.z, &distance);
+    return distance;
+}
+
+static void no_distance_changes_faster_than_the_way(void **state)
+{
+    (void)state;
+    sculpt_library *library = open_everything();
+    arena *memory = arena_create(64u << 20);
+    model *individual = build_everything(library, 0, memory);
+    random_state generator = random_seed(1);
+    for (uint32_t s = 0; s < individual->solid_count; s++) {
+        const solid *one = &individual->solids[s];
+        for (int i = 0; i < 2000; i++) {
+            vec3 a = {random_float(&generator) * 3 - 1.5f, random_float(&generator) * 3, random_float(&generator) * 3 - 1};
+            vec3 step = {random_float(&generator) - 0.5f, random_float(&generator) - 0.5f, random_float(&generator) - 0.5f};
+            vec3 b = vec3_add(a, vec3_scale(step, 0.1f));
+            float change = fabsf(distance_at(one, a) - distance_at(one, b));
+            float way = vec3_length(vec3_subtract(a, b));
+            float bound = one->kind == SOLID_ELLIPSOID ? 1.7f : 1.001f; /* an estimate only */
+            assert_true(change <= bound * way + 1e-5f);
+        }
+        /* Beyond the sphere that holds it, every solid is outside. */
+        for (int i = 0; i < 500; i++) {
+            vec3 away = vec3_normalize(vec3_make(random_float(&generator) - 0.5f, random_float(&generator) - 0.5f,
+                                                 random_float(&generator) - 0.5f),
+                                       vec3_make(0, 1, 0));
+            assert_true(distance_at(one, vec3_add(one->center, vec3_scale(away, one->reach * 1.01f))) > 0.0f);
+        }
+    }
+    arena_destroy(memory);
+    sculpt_library_close(library);
+}
+
+/* A limb's distance is the least distance to any of the spheres along it. */
+static void a_limb_is_its_spheres(void **state)
+{
+    (void)state;
+    const float nodes[12] = {0, 0, 0, 0.3f, 1, 0.2f, 0, 0.1f, 1.5f, 1, 0.3f, 0.25f};
+    const solid limb = {.kind = SOLID_LIMB, .nodes = nodes, .node_count = 3};
+    random_state generator = random_seed(2);
+    for (int i = 0; i < 500; i++) {
+        vec3 p = {random_float(&generator) * 3 - 1, random_float(&generator) * 3 - 1, random_float(&generator) * 2 - 1};
+        float nearest = 1e9f;
+        for (int piece = 0; piece < 2; piece++)
+            for (int k = 0; k <= 2000; k++) {
+                float t = (float)k / 2000.0f;
+                const float *a = nodes + 4 * piece;
+                const float *b = a + 4;
+                vec3 center = vec3_mix(vec3_make(a[0], a[1], a[2]), vec3_make(b[0], b[1], b[2]), t);
+                float gap = vec3_length(vec3_subtract(p, center)) - (a[3] + (b[3] - a[3]) * t);
+                nearest = gap < nearest ? gap : nearest;
+            }
+        assert_float_equal(distance_at(&limb, p), nearest, 2e-4f);
+    }
+}
+
+static void a_look_at_a_limb_keeps_every_piece_that_matters(void **state)
+{
+    (void)state;
+    float nodes[4 * 20];
+    for (int i = 0; i < 20; i++) {
+        const float node[4] = {cos_degrees((float)i * 40.0f), (float)i * 0.1f, sin_degrees((float)i * 40.0f), 0.05f};
+        memcpy(nodes + 4 * i, node, sizeof node);
+    }
+    const solid limb = {.kind = SOLID_LIMB, .nodes = nodes, .node_count = 20};
+    random_state generator = random_seed(3);
+    for (int i = 0; i < 2000; i++) {
+        vec3 p = {random_float(&generator) * 3 - 1.5f, random_float(&generator) * 3 - 0.5f, random_float(&generator) * 3 - 1.5f};
+        piece_range pieces;
+        solid_look(&limb, p, 0.2f, &pieces);
+        for (int k = 0; k < 8; k++) {
+            vec3 q = vec3_add(p, vec3_scale(vec3_make(random_float(&generator) - 0.5f, random_float(&generator) - 0.5f,
+                                                      random_float(&generator) - 0.5f), 0.2f));
+            float some;
+            solid_distances(&limb, pieces, 1, &q.x, &q.y, &q.z, &some);
+            assert_true(some == distance_at(&limb, q));
+        }
+    }
+}
+
+/* ---- Meshes ---------------------------------------------------------------------------------------------- */
+
+static void check_closed(const lumen_mesh *mesh, const char *name, arena *scratch)
+{
+    mesh_report report;
+    lumen_error error = {0};
+    if (mesh_check(mesh, scratch, &report, &error) != LUMEN_OK)
+        fail_msg("%s", error.message);
+    if (!report.indices_valid || !report.closed || !report.oriented || !report.vertices_manifold || !report.finite ||
+        report.unused_vertices != 0 || !(report.volume > 0.0))
+        fail_msg("%s: valid %d closed %d oriented %d manifold %d finite %d unused %u volume %g", name,
+                 report.indices_valid, report.closed, report.oriented, report.vertices_manifold, report.finite,
+                 report.unused_vertices, report.volume);
+}
+
+static void every_part_is_a_closed_manifold_of_its_own(void **state)
+{
+    (void)state;
+    sculpt_library *library = open_everything();
+    static const uint32_t lattices[] = {36, 56, 120};
+    for (size_t i = 0; i < 3; i++) {
+        for (uint32_t parts = 1; parts <= 5; parts++) {
+            arena *memory = arena_create(256u << 20);
+            arena *scratch = arena_create(256u << 20);
+            model *individual = build_everything(library, parts, memory);
+            lumen_mesh meshes[LUMEN_PARTS_MAX];
+            uint32_t indices[LUMEN_PARTS_MAX];
+            uint32_t count;
+            lumen_error error = {0};
+            assert_int_equal(body_mesh(individual, lattices[i], scratch, memory, meshes, indices, &count, NULL, NULL, &error),
+                             LUMEN_OK);
+            assert_int_equal(count, parts);
+            for (uint32_t k = 0; k < count; k++) {
+                assert_true(meshes[k].triangle_count > 0);
+                check_closed(&meshes[k], individual->parts[indices[k]].name, scratch);
+            }
+            arena_destroy(scratch);
+            arena_destroy(memory);
+        }
+    }
+    sculpt_library_close(library);
+}
+
+static void joined_parts_share_one_skin_and_hide_their_cuts(void **state)
+{
+    (void)state;
+    sculpt_library *library = open_everything();
+    arena *memory = arena_create(256u << 20);
+    arena *scratch = arena_create(256u << 20);
+    model *individual = build_everything(library, 0, memory);
+    lumen_mesh meshes[LUMEN_PARTS_MAX];
+    uint32_t indices[LUMEN_PARTS_MAX];
+    uint32_t count;
+    lumen_error error = {0};
+    assert_int_equal(body_mesh(individual, 60, scratch, memory, meshes, indices, &count, NULL, NULL, &error), LUMEN_OK);
+    uint32_t hidden = 0;
+    for (uint32_t t = 0; t < meshes[2].triangle_count; t++)
+        hidden += meshes[2].hidden[t];
+    if (hidden < 20 || hidden > meshes[2].triangle_count / 2)
+        fail_msg("%u of %u triangles are hidden", hidden, meshes[2].triangle_count);
+    for (uint32_t k = 0; k < count; k++) {
+        float low = 2.0f;
+        float high = -1.0f;
+        for (uint32_t i = 0; i < meshes[k].vertex_count; i++) {
+            low = meshes[k].attachments[i] < low ? meshes[k].attachments[i] : low;
+            high = meshes[k].attachments[i] > high ? meshes[k].attachments[i] : high;
+        }
+        assert_true(high == 1.0f);
+        if (k == 0)
+            assert_true(low == 1.0f); /* the root hangs on nothing and moves as a whole */
+        else if (k == 2)
+            assert_true(low < 0.05f); /* the leg goes into the body */
+    }
+    arena_destroy(scratch);
+    arena_destroy(memory);
+    sculpt_library_close(library);
+}
+
+static void an_accent_keeps_its_color(void **state)
+{
+    (void)state;
+    sculpt_library *library = open_everything();
+    arena *memory = arena_create(256u << 20);
+    arena *scratch = arena_create(256u << 20);
+    model *individual = build_everything(library, 0, memory);
+    lumen_mesh meshes[LUMEN_PARTS_MAX];
+    uint32_t indices[LUMEN_PARTS_MAX];
+    uint32_t count;
+    lumen_error error = {0};
+    assert_int_equal(body_mesh(individual, 60, scratch, memory, meshes, indices, &count, NULL, NULL, &error), LUMEN_OK);
+    uint32_t dark = 0;
+    for (uint32_t i = 0; i < meshes[1].vertex_count; i++)
+        dark += meshes[1].colors[3 * i] == 0x10;
+    assert_true(dark > 10 && dark < meshes[1].vertex_count / 4);
+    arena_destroy(scratch);
+    arena_destroy(memory);
+    sculpt_library_close(library);
+}
+
+/* ---- The engine -------------------------------------------------------------------------------------------- */
+
+static lumen_status generate(const sculpt_library *library, uint64_t seed, size_t limit, lumen_progress progress,
+                             void *user, lumen_shape **out)
+{
+    static words_phrase phrase = {.text = "everything", .subject = "everything", .concept_name = "everything",
+                                  .motion = "idle", .canonical = "everything", .tempo = 1, .size = 1};
+    procedural_engine procedural = procedural_engine_make(library);
+    lumen_error error = {0};
+    arena *scratch = arena_create(limit);
+    arena *memory = arena_create(limit);
+    engine_result made;
+    const engine_request request = {.phrase = &phrase, .seed = seed, .progress = progress, .progress_user = user};
+    lumen_status status = procedural.base.generate(&procedural.base, &request, scratch, memory, &made, &error);
+    const shape_facts facts = {.phrase = &phrase, .pipeline = "procedural", .seed = seed, .points = 2048};
+    *out = NULL;
+    if (status == LUMEN_OK)
+        status = shape_finish(&made, &facts, scratch, memory, out, &error);
+    if (status != LUMEN_OK) {
+        assert_int_equal(error.status, status);
+        assert_true(strlen(error.message) > 10);
+        arena_destroy(memory);
+    }
+    arena_destroy(scratch);
+    return status;
+}
+
+static uint64_t digest(const lumen_shape *shape)
+{
+    uint64_t hash = fnv1a(FNV_START, shape->positions, shape->point_count * 3 * sizeof(float));
+    hash = fnv1a(hash, shape->normals, shape->point_count * 3 * sizeof(float));
+    hash = fnv1a(hash, shape->attachments, shape->point_count * sizeof(float));
+    hash = fnv1a(hash, shape->part_ids, shape->point_count);
+    return fnv1a(hash, shape->colors, shape->point_count * 3);
+}
+
+/* The bytes were made once; any compiler, any optimisation and any machine must make them again. Written for
+ * little-endian machines, as a digest of memory is. */
+static void the_bytes_are_the_same_on_every_machine(void **state)
+{
+    (void)state;
+    static const uint64_t expected[] = {0x12f3c3d436c7aa9f, 0xb15805258955b651, 0xaaca3f75b3b71a81};
+    sculpt_library *library = open_everything();
+    for (uint64_t seed = 0; seed < 3; seed++) {
+        lumen_shape *shape;
+        assert_int_equal(generate(library, seed, 256u << 20, NULL, NULL, &shape), LUMEN_OK);
+        if (digest(shape) != expected[seed])
+            fail_msg("seed %llu gives 0x%016llx", (unsigned long long)seed, (unsigned long long)digest(shape));
+        lumen_shape_free(shape);
+    }
+    sculpt_library_close(library);
+}
+
+static void memory_that_runs_out_anywhere_is_an_error(void **state)
+{
+    (void)state;
+    sculpt_library *library = open_everything();
+    lumen_status status = LUMEN_ERROR_MEMORY;
+    int refused = 0;
+    for (size_t limit = 64 << 10; status != LUMEN_OK; limit += limit / 6) {
+        lumen_shape *shape;
+        status = generate(library, 0, limit, NULL, NULL, &shape);
+        assert_true(status == LUMEN_OK || status == LUMEN_ERROR_MEMORY);
+        refused += status != LUMEN_OK;
+        lumen_shape_free(shape);
+        assert_true(limit < 256u << 20);
+    }
+    assert_true(refused > 10);
+    sculpt_library_close(library);
+}
+
+static bool stop_after(void *user, const char *stage, double fraction)
+{
+    int *left = user;
+    assert_non_null(stage);
+    assert_true(fraction >= 0.0 && fraction <= 1.0);
+    return (*left)-- > 0;
+}
+
+static void a_request_can_be_cancelled_between_parts(void **state)
+{
+    (void)state;
+    sculpt_library *library = open_everything();
+    for (int calls = 0; calls < 5; calls++) {
+        lumen_shape *shape;
+        int left = calls;
+        assert_int_equal(generate(library, 0, 256u << 20, stop_after, &left, &shape), LUMEN_ERROR_CANCELLED);
+    }
+    sculpt_library_close(library);
+}
+
+static void a_shape_spans_its_box_exactly(void **state)
+{
+    (void)state;
+    sculpt_library *library = open_everything();
+    lumen_shape *shape;
+    assert_int_equal(generate(library, 0, 256u << 20, NULL, NULL, &shape), LUMEN_OK);
+    float longest = 0.0f;
+    for (int axis = 0; axis < 3; axis++) {
+        float low = 2.0f;
+        float high = -2.0f;
+        for (uint32_t i = 0; i < shape->point_count; i++) {
+            float at = shape->positions[3 * i + (uint32_t)axis];
+            low = at < low ? at : low;
+            high = at > high ? at : high;
+        }
+        assert_true(low == shape->bounding_box_min[axis] && high == shape->bounding_box_max[axis]);
+        assert_float_equal(low, -high, 1e-5f);
+        longest = high - low > longest ? high - low : longest;
+    }
+    assert_float_equal(longest, 2.0f, 1e-5f);
+    lumen_shape_free(shape);
+    sculpt_library_close(library);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_distance_changes_faster_than_the_way),
+        cmocka_unit_test(a_limb_is_its_spheres),
+        cmocka_unit_test(a_look_at_a_limb_keeps_every_piece_that_matters),
+        cmocka_unit_test(every_part_is_a_closed_manifold_of_its_own),
+        cmocka_unit_test(joined_parts_share_one_skin_and_hide_their_cuts),
+        cmocka_unit_test(an_accent_keeps_its_color),
+        cmocka_unit_test(the_bytes_are_the_same_on_every_machine),
+        cmocka_unit_test(memory_that_runs_out_anywhere_is_an_error),
+        cmocka_unit_test(a_request_can_be_cancelled_between_parts),
+        cmocka_unit_test(a_shape_spans_its_box_exactly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
