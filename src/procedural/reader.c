@@ -295,30 +295,31 @@ static bool has_parameter(const sculpt_template *shape, const char *name)
     return slot >= 0 && shape->slots[slot].parameter;
 }
 
-/* Follows the parents of every concept up to its template, and checks that the names it sets exist there. */
+/* The concept that `entry` begins with, or NULL where that is a template, and through it the template in the end. A
+ * template is hidden by a concept of its name only when that is made of it: `of chair` means the concept chair, with
+ * its proportions, but a concept `crane` that is a bird does not hide the template `crane`. */
+static const sculpt_template *find_shape(const sculpt_library *library, const sculpt_concept *entry, int steps,
+                                         const sculpt_concept **base)
+{
+    const sculpt_concept *above;
+    const sculpt_concept *parent = sculpt_find_concept(library, entry->parent);
+    const sculpt_template *direct = find_template(library, entry->parent);
+    const sculpt_template *inherited =
+        parent != NULL && parent != entry && steps > 0 ? find_shape(library, parent, steps - 1, &above) : NULL;
+    bool inherits = inherited != NULL && (direct == NULL || inherited == direct);
+    *base = inherits ? parent : NULL;
+    return inherits ? inherited : direct;
+}
+
+/* Finds the template of a concept, and checks that the names it sets exist there. */
 static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *entry, lumen_error *error)
 {
-    const sculpt_concept *ancestor = entry;
-    for (int steps = 0; entry->shape == NULL; steps++) {
-        const sculpt_concept *parent = sculpt_find_concept(library, ancestor->parent);
-        /* A concept may carry the name of its template: concept snail of snail. */
-        entry->shape = parent == NULL || parent == ancestor ? find_template(library, ancestor->parent) : NULL;
-        if (ancestor == entry)
-            entry->base = entry->shape == NULL ? parent : NULL;
-        if (entry->shape != NULL)
-            break;
-        if (parent == NULL || parent == ancestor)
-            return lumen_fail(error, LUMEN_ERROR_INVALID,
-                              "%s:%u: concept '%s' is made of '%s', which is neither a template nor a concept; define "
-                              "it or correct the name",
-                              ancestor->source, ancestor->line, ancestor->name, ancestor->parent);
-        if (steps >= SCULPT_ANCESTORS_MAX)
-            return lumen_fail(error, LUMEN_ERROR_INVALID,
-                              "%s:%u: concept '%s' has more than %d ancestors, or they go in a circle; make it of a "
-                              "template",
-                              entry->source, entry->line, entry->name, SCULPT_ANCESTORS_MAX);
-        ancestor = parent;
-    }
+    entry->shape = find_shape(library, entry, SCULPT_ANCESTORS_MAX, &entry->base);
+    if (entry->shape == NULL)
+        return lumen_fail(error, LUMEN_ERROR_INVALID,
+                          "%s:%u: concept '%s' is made of '%s', which is neither a template nor a concept that leads to "
+                          "one within %d steps; define it or correct the name",
+                          entry->source, entry->line, entry->name, entry->parent, SCULPT_ANCESTORS_MAX);
     for (uint32_t i = 0; i < entry->proportion_count; i++)
         if (!has_parameter(entry->shape, entry->proportions[i].name))
             return lumen_fail(error, LUMEN_ERROR_INVALID,

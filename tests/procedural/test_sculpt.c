@@ -152,6 +152,23 @@ static void a_later_concept_replaces_an_earlier_one(void **state)
     sculpt_library_close(library);
 }
 
+static void a_concept_hides_a_template_of_its_name_only_when_made_of_it(void **state)
+{
+    (void)state;
+    sculpt_library *library = open_text("template bird\nparts a\nset size 1\npart a\nball (size, 0, 0), 1\n"
+                                        "template crane\nparts a\nset height 7\npart a\nball (height, 0, 0), 1\n"
+                                        "concept bird of bird\n size 2\n"
+                                        "concept sparrow of bird\n"
+                                        "concept crane of bird\n"
+                                        "concept tower_crane of crane\n");
+    arena *memory = arena_create(64u << 20);
+    assert_float_equal(build(library, "sparrow", memory)->solids[0].center.x, 2.0f, 1e-6f);
+    assert_float_equal(build(library, "crane", memory)->solids[0].center.x, 2.0f, 1e-6f);
+    assert_float_equal(build(library, "tower_crane", memory)->solids[0].center.x, 7.0f, 1e-6f);
+    arena_destroy(memory);
+    sculpt_library_close(library);
+}
+
 static void faults_are_named_with_file_and_line(void **state)
 {
     (void)state;
@@ -187,7 +204,7 @@ static void faults_are_named_with_file_and_line(void **state)
     refuse("template t\nparts a\nblob (0,0,0)\n", "'blob'");
     refuse("template t\nparts a\nset x 1\nlet x 2\n", "already");
     refuse("concept a of b\n", "neither a template nor a concept");
-    refuse("concept a of b\nconcept b of a\n", "circle");
+    refuse("concept a of b\nconcept b of a\n", "within");
     refuse("concept a\n", "names what it varies");
     refuse("template t\nparts a\nconcept a of t loud\n", "'loud'");
     refuse("template t\nparts a\nconcept a of t\nsize 1\n", "'size'");
@@ -360,6 +377,7 @@ int main(void)
         cmocka_unit_test(arithmetic_follows_the_usual_rules),
         cmocka_unit_test(loops_conditions_and_frames_do_what_they_say),
         cmocka_unit_test(a_later_concept_replaces_an_earlier_one),
+        cmocka_unit_test(a_concept_hides_a_template_of_its_name_only_when_made_of_it),
         cmocka_unit_test(faults_are_named_with_file_and_line),
         cmocka_unit_test(nesting_and_size_have_bounds),
         cmocka_unit_test(a_template_that_runs_away_is_stopped),
