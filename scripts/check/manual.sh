@@ -19,7 +19,7 @@ for file in "$page" completions/lumen.bash completions/_lumen completions/lumen.
     "$page") verdict "$file names the options of --help" \
         diff build/check/options <(sed 's/Fl Fl /--/g; s/Fl -/--/g; s/\\-/-/g' "$page" | options | grep -vxE -e '--version') ;;
     *.fish) verdict "$file names the options of --help" \
-        diff build/check/options <(grep -oE -e '-l [a-z-]+' "$file" | sed 's/-l /--/' | sort -u | grep -vxE -e '--version') ;;
+        diff build/check/options <(grep '^complete ' "$file" | grep -oE -e '-l [a-z-]+' | sed 's/-l /--/' | sort -u | grep -vxE -e '--version') ;;
     *) verdict "$file names the options of --help" \
         diff build/check/options <(options <"$file" | grep -vxE -e '--version') ;;
     esac

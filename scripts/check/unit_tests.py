@@ -60,6 +60,8 @@ def report(program):
                     lines += f"ok {title}\n"
         if status != 0 and failed == 0:
             lines += f"not ok {name}: ended with status {status}\n" + comment(log)
+        elif count == 0 and any("exit status" in suite for suite in program["suite"]):
+            return f"ok {name}\n"
         elif count == 0:
             lines += f"not ok {name}: ran no test\n" + comment(log)
         elif failed:

@@ -137,6 +137,17 @@ static lumen_status choose_engine(const lumen *library, const char *name, const 
     return lumen_fail(error, LUMEN_ERROR_INVALID, "there is no engine '%.64s'; use auto or procedural", name);
 }
 
+/* The words room was compiled with the shipped concepts; one that came with the options is known by its name alone. */
+static void prefer_own_name(const lumen *library, words_phrase *phrase)
+{
+    char name[WORDS_WORD_BYTES];
+    size_t length = strlen(phrase->subject);
+    for (size_t i = 0; i <= length; i++)
+        name[i] = phrase->subject[i] == ' ' ? '_' : phrase->subject[i];
+    if (sculpt_find_concept(library->shapes, name) != NULL)
+        memcpy(phrase->concept_name, name, length + 1);
+}
+
 lumen_status pipeline_plan_request(const lumen *library, const lumen_request *request, pipeline_plan *plan,
                                    lumen_error *error)
 {
@@ -152,6 +163,7 @@ lumen_status pipeline_plan_request(const lumen *library, const lumen_request *re
     status = words_parse(request->text, request->verb, &plan->phrase, error);
     if (status != LUMEN_OK)
         return status;
+    prefer_own_name(library, &plan->phrase);
     const sculpt_concept *entry = procedural_concept(library->shapes, plan->phrase.concept_name);
     if (entry == NULL)
         return lumen_fail(error, LUMEN_ERROR_FAILED, "the library knows no shapes; build it with data/sculpt");

@@ -34,9 +34,9 @@ typedef struct part_set {
 /* ---- Neighborhoods ------------------------------------------------------------------------------------------- */
 
 /* Finds the solids that can matter to the value at any point of the batch. With h the distance of the farthest point
- * from the batch's center, and m the distance of the center to the nearest solid, a solid farther than
- * m + 2 h + blend from the center is nowhere the nearest and touches no fillet: leaving it out changes no sign, and no
- * value near the surface. */
+ * from the batch's center, and m no less than the distance of the center to what the part is in the end (to the nearest
+ * solid, or the depth below a cut, or the way to what is kept), a solid farther than m + 2 h + blend from the center is
+ * nowhere the nearest and touches no fillet: leaving it out changes no sign, and no value near the surface. */
 static void look_around(const model *individual, const part_set *parts, uint32_t count, const float *x, const float *y,
                         const float *z, neighborhood *near)
 {
@@ -59,6 +59,7 @@ static void look_around(const model *individual, const part_set *parts, uint32_t
     /* The estimate of an ellipsoid's distance may be off: a wider look costs little. */
     float h = 1.25f * vec3_length(vec3_make(high[0] - cx, high[1] - cy, high[2] - cz));
     float nearest = FAR;
+    float hollow = -FAR; /* how deep the center lies in a cut, or how far from what is kept */
     float bounds[SOLIDS_MAX];
     for (uint32_t k = 0; k < individual->part_count; k++) {
         if (!parts->holds[k])
@@ -72,9 +73,15 @@ static void look_around(const model *individual, const part_set *parts, uint32_t
                 float distance = solid_look(one, vec3_make(cx, cy, cz), h, &near->pieces[i]);
                 bounds[i] = distance > bounds[i] ? distance : bounds[i];
                 nearest = bounds[i] < nearest ? bounds[i] : nearest;
+            } else if (one->use != SOLID_ADD && (one->use == SOLID_KEEP || bounds[i] < h)) {
+                float distance = solid_look(one, vec3_make(cx, cy, cz), h, &near->pieces[i]);
+                float missing = one->use == SOLID_KEEP ? distance : -distance;
+                hollow = missing > hollow ? missing : hollow;
             }
         }
     }
+    float depth = nearest < 0.0f ? -nearest : 0.0f; /* of the center, before anything is cut */
+    nearest = hollow > nearest ? hollow : nearest;
     near->active_count = 0;
     for (uint32_t k = 0; k < individual->part_count; k++) {
         if (!parts->holds[k])
@@ -83,7 +90,7 @@ static void look_around(const model *individual, const part_set *parts, uint32_t
         for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
             const solid *one = &individual->solids[i];
             bool matters = one->use == SOLID_KEEP ||
-                           (one->use == SOLID_CUT ? bounds[i] < 2.0f * h + parts->blend + (nearest < 0 ? -nearest : 0)
+                           (one->use == SOLID_CUT ? bounds[i] < 2.0f * h + parts->blend + depth
                                                   : bounds[i] <= nearest + 2.0f * h + parts->blend);
             if (matters)
                 near->active[near->active_count++] = (uint16_t)i;

@@ -143,14 +143,14 @@ static bool read_proportions(lexer *input, arena *memory, const proportion **pro
     return input->status == LUMEN_OK;
 }
 
-static bool read_concept(lexer *input, sculpt_library *library)
+static bool read_concept(lexer *input, sculpt_library *library, uint32_t source)
 {
     sculpt_concept *entry = arena_allocate(library->memory, sizeof *entry);
     if (entry == NULL)
         return fail_memory(input);
-    *entry = (sculpt_concept){.line = input->next.line};
-    entry->source = arena_copy_text(library->memory, input->source, strlen(input->source));
-    if (entry->source == NULL)
+    *entry = (sculpt_concept){.line = input->next.line, .source = source};
+    entry->file = arena_copy_text(library->memory, input->source, strlen(input->source));
+    if (entry->file == NULL)
         return fail_memory(input);
     if (!reader_take_name(input, "concept's name", entry->name))
         return false;
@@ -162,6 +162,7 @@ static bool read_concept(lexer *input, sculpt_library *library)
     if (input->next.kind == TOKEN_NAME && strcmp(input->next.name, "is") != 0 && strcmp(input->next.name, "also") != 0)
         return lexer_fail(input, "behind the parent stand only is and also, not '%s'", input->next.name);
     lexer_skip_line(input);
+    entry->replaced = named_list_find(&library->concepts, entry->name);
     return read_proportions(input, library->memory, &entry->proportions, &entry->proportion_count, &entry->colors,
                             &entry->color_count) &&
            named_list_insert(input, library->memory, &library->concepts, entry);
@@ -254,18 +255,21 @@ static bool read_measure(lexer *input, sculpt_library *library)
 
 /* ---- The whole -------------------------------------------------------------------------------------------- */
 
-static bool read_source(lexer *input, sculpt_library *library)
+static bool read_source(lexer *input, sculpt_library *library, uint32_t source)
 {
     while (input->next.kind != TOKEN_END) {
         if (input->next.kind == TOKEN_NEWLINE) {
             lexer_take(input);
         } else if (lexer_accept(input, "template")) {
             sculpt_template *shape = NULL;
-            if (!template_read(input, library->memory, &shape) ||
-                !named_list_insert(input, library->memory, &library->templates, shape))
+            if (!template_read(input, library->memory, &shape))
+                return false;
+            shape->source = source;
+            shape->replaced = named_list_find(&library->templates, shape->name);
+            if (!named_list_insert(input, library->memory, &library->templates, shape))
                 return false;
         } else if (lexer_accept(input, "concept")) {
-            if (!read_concept(input, library))
+            if (!read_concept(input, library, source))
                 return false;
         } else if (lexer_accept(input, "adjective")) {
             if (!read_adjective(input, library))
@@ -284,9 +288,25 @@ static bool read_source(lexer *input, sculpt_library *library)
     return input->status == LUMEN_OK;
 }
 
-static const sculpt_template *find_template(const sculpt_library *library, const char *name)
+/* What a concept of text `source` means by a name: the newest template or concept of that name that stood there when
+ * that text was written, so that a text that replaces "horse" leaves the shipped ponies alone. */
+static const sculpt_template *find_template(const sculpt_library *library, const char *name, uint32_t source)
 {
-    return named_list_find(&library->templates, name);
+    const sculpt_template *shape = named_list_find(&library->templates, name);
+    while (shape != NULL && shape->source > source)
+        shape = shape->replaced;
+    return shape;
+}
+
+/* A concept made of its own name means the one that it replaces: `concept horse of horse` changes the shipped horse. */
+static sculpt_concept *find_parent(const sculpt_library *library, const sculpt_concept *entry)
+{
+    sculpt_concept *parent = named_list_find(&library->concepts, entry->parent);
+    if (strcmp(entry->parent, entry->name) == 0)
+        parent = entry->replaced;
+    while (parent != NULL && parent->source > entry->source)
+        parent = parent->replaced;
+    return parent;
 }
 
 static bool has_parameter(const sculpt_template *shape, const char *name)
@@ -302,10 +322,10 @@ static const sculpt_template *find_shape(const sculpt_library *library, const sc
                                          const sculpt_concept **base)
 {
     const sculpt_concept *above;
-    const sculpt_concept *parent = sculpt_find_concept(library, entry->parent);
-    const sculpt_template *direct = find_template(library, entry->parent);
+    const sculpt_concept *parent = find_parent(library, entry);
+    const sculpt_template *direct = find_template(library, entry->parent, entry->source);
     const sculpt_template *inherited =
-        parent != NULL && parent != entry && steps > 0 ? find_shape(library, parent, steps - 1, &above) : NULL;
+        parent != NULL && steps > 0 ? find_shape(library, parent, steps - 1, &above) : NULL;
     bool inherits = inherited != NULL && (direct == NULL || inherited == direct);
     *base = inherits ? parent : NULL;
     return inherits ? inherited : direct;
@@ -319,12 +339,12 @@ static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *e
         return lumen_fail(error, LUMEN_ERROR_INVALID,
                           "%s:%u: concept '%s' is made of '%s', which is neither a template nor a concept that leads to "
                           "one within %d steps; define it or correct the name",
-                          entry->source, entry->line, entry->name, entry->parent, SCULPT_ANCESTORS_MAX);
+                          entry->file, entry->line, entry->name, entry->parent, SCULPT_ANCESTORS_MAX);
     for (uint32_t i = 0; i < entry->proportion_count; i++)
         if (!has_parameter(entry->shape, entry->proportions[i].name))
             return lumen_fail(error, LUMEN_ERROR_INVALID,
                               "%s:%u: concept '%s' sets '%s', which template '%s' does not have; correct the name",
-                              entry->source, entry->line, entry->name, entry->proportions[i].name, entry->shape->name);
+                              entry->file, entry->line, entry->name, entry->proportions[i].name, entry->shape->name);
     for (uint32_t i = 0; i < entry->color_count; i++) {
         bool found = strcmp(entry->colors[i].name, SCULPT_ALL_COLORS) == 0;
         for (uint32_t k = 0; k < entry->shape->color_count; k++)
@@ -332,7 +352,7 @@ static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *e
         if (!found)
             return lumen_fail(error, LUMEN_ERROR_INVALID,
                               "%s:%u: concept '%s' colors '%s', which template '%s' does not have; correct the name",
-                              entry->source, entry->line, entry->name, entry->colors[i].name, entry->shape->name);
+                              entry->file, entry->line, entry->name, entry->colors[i].name, entry->shape->name);
     }
     return LUMEN_OK;
 }
@@ -351,11 +371,13 @@ lumen_status sculpt_library_open(const sculpt_source *sources, size_t count, scu
     for (size_t i = 0; i < count && status == LUMEN_OK; i++) {
         lexer input;
         lexer_open(&input, &sources[i], error);
-        read_source(&input, library);
+        read_source(&input, library, (uint32_t)i);
         status = input.status;
     }
-    for (uint32_t i = 0; i < library->concepts.count && status == LUMEN_OK; i++)
-        status = tie_concept(library, library->concepts.entries[i], error);
+    for (uint32_t i = 0; i < library->concepts.count; i++)
+        for (sculpt_concept *entry = library->concepts.entries[i]; entry != NULL && status == LUMEN_OK;
+             entry = entry->replaced)
+            status = tie_concept(library, entry, error);
     if (status != LUMEN_OK) {
         arena_destroy(memory);
         return status;

@@ -30,7 +30,8 @@ typedef struct sculpt_source {
 } sculpt_source;
 
 /* Reads all sources as one library; a concept may be defined before its parent. A name defined twice: the
- * later source wins, so that a user's file can replace a shipped shape. Errors: LUMEN_ERROR_INVALID with
+ * later one wins, so that a user's file can replace a shipped shape; what earlier sources make of that name keeps
+ * the shape it was written for. Errors: LUMEN_ERROR_INVALID with
  * file, line, reason and mend; LUMEN_ERROR_MEMORY. */
 lumen_status sculpt_library_open(const sculpt_source *sources, size_t count, sculpt_library **out, lumen_error *error);
 void sculpt_library_close(sculpt_library *library);

@@ -127,8 +127,12 @@ typedef struct sculpt_parameter {
     bool parameter; /* made by set: a concept or an adjective may change it */
 } sculpt_slot;
 
-typedef struct sculpt_template {
+typedef struct sculpt_template sculpt_template;
+
+struct sculpt_template {
     char name[SCULPT_NAME_BYTES];
+    uint32_t source;                  /* which text it stands in */
+    const sculpt_template *replaced; /* one of the same name, in this text or an earlier one */
     uint32_t part_count;
     sculpt_part parts[LUMEN_PARTS_MAX];
     uint32_t slot_count;
@@ -141,7 +145,7 @@ typedef struct sculpt_template {
     uint32_t argument_count;
     instruction *code;
     uint32_t code_count;
-} sculpt_template;
+};
 
 /* ---- Concepts and adjectives -------------------------------------------------------------------- */
 
@@ -159,8 +163,10 @@ typedef struct concept_color {
 struct sculpt_concept {
     char name[SCULPT_NAME_BYTES];
     char parent[SCULPT_NAME_BYTES];
-    const char *source; /* for messages */
+    const char *file; /* for messages */
     uint32_t line;
+    uint32_t source;                /* which text it stands in */
+    sculpt_concept *replaced; /* one of the same name, in this text or an earlier one */
     const sculpt_template *shape; /* found through the parents */
     const sculpt_concept *base;   /* the parent, when it is a concept */
     const proportion *proportions;

@@ -194,6 +194,36 @@ static void every_part_is_a_closed_manifold_of_its_own(void **state)
     sculpt_library_close(library);
 }
 
+/* A ball, its front half cut away, and a small red ball put into the hollow. */
+static void what_is_put_into_a_hollow_is_there(void **state)
+{
+    (void)state;
+    static const char text[] = "template t\nparts a\npart a\nball (0, 0, 0), 0.5\ncut box (0, 0, 0.5), (0.6, 0.6, 0.5)\n"
+                               "ball (0, 0, 0.2), 0.15 color #ff0000\nconcept t of t\n";
+    const sculpt_source source = {.name = "t", .text = text, .size = strlen(text)};
+    sculpt_library *library;
+    lumen_error error = {0};
+    assert_int_equal(sculpt_library_open(&source, 1, &library, &error), LUMEN_OK);
+    arena *memory = arena_create(256u << 20);
+    arena *scratch = arena_create(256u << 20);
+    model *individual;
+    model_variation variation = {0};
+    assert_int_equal(model_build(library, sculpt_find_concept(library, "t"), &variation, memory, &individual, &error),
+                     LUMEN_OK);
+    lumen_mesh mesh;
+    uint32_t index;
+    uint32_t count;
+    assert_int_equal(body_mesh(individual, 60, scratch, memory, &mesh, &index, &count, NULL, NULL, &error), LUMEN_OK);
+    float farthest = 0.0f;
+    for (uint32_t i = 0; i < mesh.vertex_count; i++)
+        farthest = mesh.positions[3 * i + 2] > farthest ? mesh.positions[3 * i + 2] : farthest;
+    assert_float_equal(farthest, 0.35f, 0.01f);
+    check_closed(&mesh, "hollow", scratch);
+    arena_destroy(scratch);
+    arena_destroy(memory);
+    sculpt_library_close(library);
+}
+
 static void joined_parts_share_one_skin_and_hide_their_cuts(void **state)
 {
     (void)state;
@@ -372,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_limb_is_its_spheres),
         cmocka_unit_test(a_look_at_a_limb_keeps_every_piece_that_matters),
         cmocka_unit_test(every_part_is_a_closed_manifold_of_its_own),
+        cmocka_unit_test(what_is_put_into_a_hollow_is_there),
         cmocka_unit_test(joined_parts_share_one_skin_and_hide_their_cuts),
         cmocka_unit_test(an_accent_keeps_its_color),
         cmocka_unit_test(the_bytes_are_the_same_on_every_machine),

@@ -152,6 +152,26 @@ static void a_later_concept_replaces_an_earlier_one(void **state)
     sculpt_library_close(library);
 }
 
+static void a_later_source_replaces_shapes_and_leaves_their_relatives_alone(void **state)
+{
+    (void)state;
+    const char *shipped = "template t\nparts a\nset size 1\npart a\nball (size, 0, 0), 1\n"
+                          "concept horse of t\n size 2\nconcept pony of horse\n size *0.5\n";
+    const char *own = "template t\nparts b\npart b\nball (9, 0, 0), 1\n"
+                      "concept horse of horse\n size *3\nconcept thing of t\n";
+    const sculpt_source sources[] = {{"shipped", shipped, strlen(shipped)}, {"own", own, strlen(own)}};
+    sculpt_library *library;
+    lumen_error error = {0};
+    if (sculpt_library_open(sources, 2, &library, &error) != LUMEN_OK)
+        fail_msg("%s", error.message);
+    arena *memory = arena_create(64u << 20);
+    assert_float_equal(build(library, "horse", memory)->solids[0].center.x, 6.0f, 1e-6f);
+    assert_float_equal(build(library, "pony", memory)->solids[0].center.x, 1.0f, 1e-6f);
+    assert_float_equal(build(library, "thing", memory)->solids[0].center.x, 9.0f, 1e-6f);
+    arena_destroy(memory);
+    sculpt_library_close(library);
+}
+
 static void a_concept_hides_a_template_of_its_name_only_when_made_of_it(void **state)
 {
     (void)state;
@@ -377,6 +397,7 @@ int main(void)
         cmocka_unit_test(arithmetic_follows_the_usual_rules),
         cmocka_unit_test(loops_conditions_and_frames_do_what_they_say),
         cmocka_unit_test(a_later_concept_replaces_an_earlier_one),
+        cmocka_unit_test(a_later_source_replaces_shapes_and_leaves_their_relatives_alone),
         cmocka_unit_test(a_concept_hides_a_template_of_its_name_only_when_made_of_it),
         cmocka_unit_test(faults_are_named_with_file_and_line),
         cmocka_unit_test(nesting_and_size_have_bounds),
