@@ -33,11 +33,6 @@ struct lumen {
     size_t workspace_count;
 };
 
-const char *lumen_version(void)
-{
-    return LUMEN_VERSION;
-}
-
 /* ---- Opening and closing ------------------------------------------------------------------------------ */
 
 lumen_status lumen_open(const lumen_options *options, lumen **out, lumen_error *error)
@@ -137,15 +132,29 @@ static lumen_status choose_engine(const lumen *library, const char *name, const 
     return lumen_fail(error, LUMEN_ERROR_INVALID, "there is no engine '%.64s'; use auto or procedural", name);
 }
 
-/* The words room was compiled with the shipped concepts; one that came with the options is known by its name alone. */
+/* The words room was compiled with the shipped concepts; one that came with the options is known by its name alone. To
+ * the words room "a red glorp" is one unknown noun, so the words before the name are taken as adjectives. */
 static void prefer_own_name(const lumen *library, words_phrase *phrase)
 {
     char name[WORDS_WORD_BYTES];
     size_t length = strlen(phrase->subject);
     for (size_t i = 0; i <= length; i++)
         name[i] = phrase->subject[i] == ' ' ? '_' : phrase->subject[i];
-    if (sculpt_find_concept(library->shapes, name) != NULL)
-        memcpy(phrase->concept_name, name, length + 1);
+    const char *found = name;
+    while (found != NULL && sculpt_find_concept(library->shapes, found) == NULL) {
+        found = strchr(found, '_');
+        found = found == NULL ? NULL : found + 1;
+    }
+    if (found == NULL || (found != name && phrase->concept_name[0] != '\0'))
+        return;
+    for (const char *at = name; at < found && phrase->adjective_count < WORDS_ADJECTIVES_MAX;) {
+        size_t letters = strcspn(at, "_");
+        char *adjective = phrase->adjectives[phrase->adjective_count++];
+        memcpy(adjective, at, letters);
+        adjective[letters] = '\0';
+        at += letters + 1;
+    }
+    memcpy(phrase->concept_name, found, strlen(found) + 1);
 }
 
 lumen_status pipeline_plan_request(const lumen *library, const lumen_request *request, pipeline_plan *plan,
