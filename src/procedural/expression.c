@@ -21,10 +21,10 @@ bool builder_reserve(arena *memory, void **data, uint32_t *capacity, uint32_t co
     return true;
 }
 
-int builder_find_slot(const sculpt_template *shape, const char *name)
+int builder_find_slot(const sculpt_template *shape, const char name[SCULPT_NAME_BYTES])
 {
     for (uint32_t i = 0; i < shape->slot_count; i++)
-        if (strcmp(shape->slots[i].name, name) == 0)
+        if (same_name(shape->slots[i].name, name))
             return (int)i;
     return -1;
 }

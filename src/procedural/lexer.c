@@ -64,10 +64,12 @@ static void read_number(lexer *input, token *out)
         }
         input->place++;
     }
+    if (digits > 15) {
+        lexer_fail(input, "a number has more than 15 digits; round it");
+        return;
+    }
     out->kind = TOKEN_NUMBER;
     out->number = (float)(value / scale);
-    if (digits > 15)
-        lexer_fail(input, "a number has more than 15 digits; round it");
 }
 
 static void read_color(lexer *input, token *out)
@@ -109,49 +111,55 @@ static void skip_blanks_and_comment(lexer *input)
     }
 }
 
+/* The rest of the name's array is zero, so that names can be compared by words (same_name). */
 static void read_name(lexer *input, token *out)
 {
-    size_t length = 0;
-    while (input->place < input->size && (is_letter(input->text[input->place]) || is_digit(input->text[input->place]))) {
-        if (length + 1 >= sizeof out->name) {
-            lexer_fail(input, "a name is longer than %zu characters; shorten it", sizeof out->name - 1);
-            return;
-        }
-        out->name[length++] = input->text[input->place++];
-    }
-    out->kind = TOKEN_NAME;
-    out->name[length] = '\0';
-}
-
-static void read_next(lexer *input)
-{
-    skip_blanks_and_comment(input);
-    token out = {.kind = TOKEN_END, .line = input->line};
-    input->next.line = input->line;
-    if (input->status != LUMEN_OK || input->place >= input->size) {
-        input->next = out;
+    size_t start = input->place;
+    while (input->place < input->size && (is_letter(input->text[input->place]) || is_digit(input->text[input->place])))
+        input->place++;
+    size_t length = input->place - start;
+    if (length >= sizeof out->name) {
+        lexer_fail(input, "a name is longer than %zu characters; shorten it", sizeof out->name - 1);
         return;
     }
+    out->kind = TOKEN_NAME;
+    memset(out->name, 0, sizeof out->name);
+    memcpy(out->name, input->text + start, length);
+}
+
+static bool is_sign(char c)
+{
+    return c == '(' || c == ')' || c == ',' || c == '.' || c == '+' || c == '-' || c == '*' || c == '/' || c == '<' || c == '>';
+}
+
+/* Reads into input->next; lexer_fail makes it the end. */
+static void read_next(lexer *input)
+{
+    token *out = &input->next;
+    skip_blanks_and_comment(input);
+    out->kind = TOKEN_END;
+    out->line = input->line;
+    if (input->status != LUMEN_OK || input->place >= input->size)
+        return;
     char c = input->text[input->place];
     if (c == '\n') {
-        out.kind = TOKEN_NEWLINE;
+        out->kind = TOKEN_NEWLINE;
         input->place++;
         input->line++;
     } else if (is_letter(c)) {
-        read_name(input, &out);
+        read_name(input, out);
     } else if (is_digit(c)) {
-        read_number(input, &out);
+        read_number(input, out);
     } else if (c == '#') {
-        read_color(input, &out);
-    } else if (c != '\0' && strchr("(),.+-*/<>", c) != NULL) {
-        out.kind = TOKEN_SIGN;
-        out.name[0] = c;
+        read_color(input, out);
+    } else if (is_sign(c)) {
+        out->kind = TOKEN_SIGN;
+        out->name[0] = c;
+        out->name[1] = '\0';
         input->place++;
     } else {
         lexer_fail(input, "the byte 0x%02x has no meaning here; remove it", (unsigned)(unsigned char)c);
     }
-    if (input->status == LUMEN_OK)
-        input->next = out;
 }
 
 void lexer_open(lexer *input, const sculpt_source *source, lumen_error *error)
@@ -170,7 +178,9 @@ token lexer_take(lexer *input)
 
 bool lexer_accept(lexer *input, const char *text)
 {
-    if ((input->next.kind != TOKEN_NAME && input->next.kind != TOKEN_SIGN) || strcmp(input->next.name, text) != 0)
+    /* Most questions are answered by the first letter. */
+    if (input->next.name[0] != text[0] || (input->next.kind != TOKEN_NAME && input->next.kind != TOKEN_SIGN) ||
+        strcmp(input->next.name, text) != 0)
         return false;
     read_next(input);
     return true;

@@ -33,7 +33,7 @@ static void apply_concept(const sculpt_template *shape, const sculpt_concept *en
         apply_proportion(shape, &entry->proportions[i], out);
     for (uint32_t i = 0; i < entry->color_count; i++)
         for (uint32_t k = 0; k < shape->color_count; k++)
-            if (strcmp(shape->colors[k].name, entry->colors[i].name) == 0 ||
+            if (same_name(shape->colors[k].name, entry->colors[i].name) ||
                 (shape->colors[k].painted && strcmp(entry->colors[i].name, SCULPT_ALL_COLORS) == 0))
                 memcpy(out->colors[k], entry->colors[i].rgb, 3);
 }

@@ -348,7 +348,7 @@ static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *e
     for (uint32_t i = 0; i < entry->color_count; i++) {
         bool found = strcmp(entry->colors[i].name, SCULPT_ALL_COLORS) == 0;
         for (uint32_t k = 0; k < entry->shape->color_count; k++)
-            found = found || strcmp(entry->shape->colors[k].name, entry->colors[i].name) == 0;
+            found = found || same_name(entry->shape->colors[k].name, entry->colors[i].name);
         if (!found)
             return lumen_fail(error, LUMEN_ERROR_INVALID,
                               "%s:%u: concept '%s' colors '%s', which template '%s' does not have; correct the name",

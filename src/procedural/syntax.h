@@ -6,6 +6,7 @@
 #define LUMEN_PROCEDURAL_SYNTAX_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "procedural/sculpt.h"
@@ -19,6 +20,16 @@ enum {
     SCULPT_COLORS_MAX = 64,     /* color slots of one template */
     SCULPT_ANCESTORS_MAX = 8    /* concept of concept of ... of template */
 };
+
+/* Names lie in arrays of this size, filled up with zeros: equal names are equal memory. */
+static inline bool same_name(const char a[SCULPT_NAME_BYTES], const char b[SCULPT_NAME_BYTES])
+{
+    uint64_t head_a;
+    uint64_t head_b;
+    memcpy(&head_a, a, sizeof head_a);
+    memcpy(&head_b, b, sizeof head_b);
+    return head_a == head_b && memcmp(a, b, SCULPT_NAME_BYTES) == 0;
+}
 
 /* In a concept: every color that may be painted. */
 #define SCULPT_ALL_COLORS "all"

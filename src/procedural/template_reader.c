@@ -28,10 +28,10 @@ static int find_part(const sculpt_template *shape, const char *name)
     return -1;
 }
 
-static int find_color(const sculpt_template *shape, const char *name)
+static int find_color(const sculpt_template *shape, const char name[SCULPT_NAME_BYTES])
 {
     for (uint32_t i = 0; i < shape->color_count; i++)
-        if (strcmp(shape->colors[i].name, name) == 0)
+        if (same_name(shape->colors[i].name, name))
             return (int)i;
     return -1;
 }
