@@ -7,6 +7,8 @@ words+=,dragon,bicycle,sailboat,train,rocket,house,lighthouse,bridge,wardrobe,ha
 words+=,backpack,apple,carrot,rose,mushroom,pizza,mountain,cloud,moon,star,heart,violin,trumpet,drum,piano
 words+=,lamp,book,television,clock,ball,ring,hat,boot,shirt,umbrella,glasses,hand,skull,door,woman
 words+=,xyzzyplugh
+# ... and one concept of every template there is.
+words+=,$("$lumen" generate --list-concepts | awk '!seen[$2]++ { gsub("_", " ", $1); printf "%s%s", comma, $1; comma = "," }')
 folder=build/check/formats
 rm -rf "$folder"
 mkdir -p "$folder"

@@ -18,7 +18,8 @@ from pathlib import Path
 
 def programs(build):
     listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, text=True, check=True)
-    return json.loads(listing.stdout)
+    # Like `meson test`, from the build folder: arguments that are built files are relative to it.
+    return [dict(program, build=build) for program in json.loads(listing.stdout)]
 
 
 def comment(text):
@@ -33,7 +34,7 @@ def report(program):
         environment = dict(os.environ, **program["env"])
         environment.update(CMOCKA_MESSAGE_OUTPUT="XML", CMOCKA_XML_FILE=str(Path(folder) / "%g.xml"))
         try:
-            run = subprocess.run(program["cmd"], cwd=program["workdir"] or None, env=environment,
+            run = subprocess.run(program["cmd"], cwd=program["workdir"] or program["build"], env=environment,
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                  timeout=program["timeout"] or None, text=True, errors="replace")
             log, status = run.stdout, run.returncode

@@ -84,6 +84,9 @@ static int check_outputs(const generate_options *options, size_t text_count)
     if (options->sheet != NULL) {
         if (files_format_of(options->sheet, &format, &error) != LUMEN_OK || format != FILES_PNG)
             return complain(EXIT_USAGE, "--sheet %s is no PNG picture; end its name in .png", options->sheet);
+        if (options->image_size > PICTURE_TILE_MAX)
+            return complain(EXIT_USAGE, "--image-size %u is too large for the tiles of a sheet; give 64 to %d",
+                            options->image_size, PICTURE_TILE_MAX);
         if (text_count > PICTURE_SHEET_MAX)
             return complain(EXIT_USAGE, "--sheet %s would show %zu shapes; a sheet holds %d, so split the list",
                             options->sheet, text_count, PICTURE_SHEET_MAX);
@@ -185,6 +188,17 @@ static void list_concepts(const lumen *library)
 
 /* ---- The command ------------------------------------------------------------------------------------------------ */
 
+/* Pictures show the meshes from close by, so where only pictures are asked for the surfaces are worked out finely. */
+static lumen_quality choose_quality(const generate_options *options)
+{
+    lumen_error error;
+    files_format format;
+    bool pictures = options->output_count > 0 || options->sheet != NULL;
+    for (size_t i = 0; i < options->output_count; i++)
+        pictures = pictures && files_format_of(options->outputs[i], &format, &error) == LUMEN_OK && format == FILES_PNG;
+    return options->quality_given || !pictures ? options->request.quality : LUMEN_QUALITY_HIGH;
+}
+
 /* Makes and writes one shape after the other. A text that fails is told, and the rest goes on. */
 static int generate_all(lumen *library, const generate_options *options, const text_list *list, lumen_shape **kept,
                         size_t *kept_count)
@@ -196,6 +210,7 @@ static int generate_all(lumen *library, const generate_options *options, const t
         progress_show(&bar, i, list->texts[i]);
         lumen_request request = options->request;
         request.text = list->texts[i];
+        request.quality = choose_quality(options);
         lumen_shape *shape = NULL;
         lumen_error error;
         int status;
@@ -229,7 +244,7 @@ static int run(const generate_options *options, lumen *library, const text_list 
         return complain(EXIT_FAILED, "memory ran out for a sheet of %zu shapes; split the list", list->count);
     result = generate_all(library, options, list, kept, &count);
     lumen_error error;
-    if (count > 0 && files_write_sheet((const lumen_shape *const *)kept, count, 0, options->sheet, &error) != LUMEN_OK)
+    if (count > 0 && files_write_sheet((const lumen_shape *const *)kept, count, 0, options->image_size, options->sheet, &error) != LUMEN_OK)
         result = complain(EXIT_FAILED, "%s", error.message);
     else if (count > 0 && !options->quiet)
         printf("%s  %zu shapes\n", options->sheet, count);

@@ -19,8 +19,10 @@ const char generate_help[] =
     "  --parts N          at most N parts, 1 to 16\n"
     "  --points N         exactly N points, 256 to 65536; 2048 without it\n"
     "  --seed N           which individual; 0 without it\n"
-    "  --quality QUALITY  fast, standard or high: how finely the surfaces are worked out\n"
-    "  --image-size N     width and height of a picture in pixels, 64 to 4096; 1024 without it\n"
+    "  --quality QUALITY  fast, standard or high: how finely the surfaces are worked out; without it standard,\n"
+    "                     and high where only pictures are asked for\n"
+    "  --image-size N     width and height of a picture in pixels, 64 to 4096; 1024 without it; with\n"
+    "                     --sheet those of a tile, 64 to 1024; 256 without it\n"
     "  --concepts FILE    read more shapes from FILE, in the language of docs/sculpting.md\n"
     "  --explain          make nothing; print what each text is taken to mean, a JSON object a line\n"
     "  --list-concepts    print the names of all concepts that have a shape of their own\n"
@@ -100,7 +102,7 @@ static bool apply(generate_options *options, int option, const char *value)
         return read_small_number("points", value, LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, &options->request.points);
     /* JSON's integers carry 63 bits without doubt. */
     case OPTION_SEED: return read_number("seed", value, 0, INT64_MAX, &options->request.seed);
-    case OPTION_QUALITY: return read_quality(value, &options->request.quality);
+    case OPTION_QUALITY: options->quality_given = true; return read_quality(value, &options->request.quality);
     case OPTION_IMAGE_SIZE: return read_small_number("image-size", value, 64, 4096, &options->image_size);
     case OPTION_CONCEPTS: options->concepts = value; return true;
     case OPTION_EXPLAIN: options->explain = true; return true;

@@ -14,6 +14,7 @@ typedef struct generate_options {
     size_t output_count;
     const char *sheet;            /* NULL: none */
     const char *concepts;         /* a file's name; NULL: none */
+    bool quality_given;
     uint32_t image_size;          /* pixels; 0: the usual */
     bool explain;
     bool list_concepts;

@@ -73,9 +73,10 @@ lumen_status files_save(const buffer *bytes, const char *path, lumen_error *erro
 /* files_format_of, files_encode and files_save in one. */
 lumen_status files_write(const lumen_shape *shape, const char *path, lumen_error *error);
 
-/* Draws `count` shapes, each with its text below, as one PNG of `columns` columns (0: chosen). */
-lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, const char *path,
-                               lumen_error *error);
+/* Draws `count` shapes, each with its text below, as one PNG of `columns` columns (0: chosen) with tiles of `tile` pixels
+ * (0: 256). */
+lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
+                               const char *path, lumen_error *error);
 
 /* ---- Encodings -------------------------------------------------------------------------------- */
 

@@ -88,8 +88,8 @@ lumen_status files_write(const lumen_shape *shape, const char *path, lumen_error
     return status;
 }
 
-lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, const char *path,
-                               lumen_error *error)
+lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
+                               const char *path, lumen_error *error)
 {
     files_format format = FILES_FORMATS;
     lumen_status status = files_format_of(path, &format, error);
@@ -100,7 +100,7 @@ lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, u
     picture_image image = {0};
     buffer bytes;
     buffer_open(&bytes, FILES_BYTES_MAX);
-    status = picture_sheet(shapes, count, columns, &image, error);
+    status = picture_sheet(shapes, count, columns, tile, &image, error);
     if (status == LUMEN_OK)
         status = picture_write_png(&image, &bytes, error);
     if (status == LUMEN_OK)

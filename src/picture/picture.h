@@ -22,7 +22,9 @@ enum {
     PICTURE_SIZE_DEFAULT = 1024,
     PICTURE_SIZE_MIN = 16,
     PICTURE_SIZE_MAX = 8192,
-    PICTURE_SHEET_MAX = 1024 /* shapes of one sheet */
+    PICTURE_SHEET_MAX = 1024, /* shapes of one sheet */
+    PICTURE_TILE_MIN = 64,
+    PICTURE_TILE_MAX = 1024
 };
 
 /* Pixels (height, width, 3) sRGB, top row first. Belongs to whoever rendered it: picture_free. */
@@ -53,10 +55,10 @@ typedef struct picture_options {
 lumen_status picture_render(const lumen_shape *shape, const picture_options *options, picture_image *image,
                             lumen_error *error);
 
-/* Draws `count` (1 to PICTURE_SHEET_MAX) shapes as tiles of 256 pixels with their texts below, row by row in
- * `columns` columns; 0 columns: as square as it gets, 10 for 100. */
-lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, picture_image *image,
-                           lumen_error *error);
+/* Draws `count` (1 to PICTURE_SHEET_MAX) shapes as tiles with their texts below, row by row in `columns` columns; 0
+ * columns: as square as it gets, 10 for 100. A tile is `tile` pixels wide, PICTURE_TILE_MIN to PICTURE_TILE_MAX; 0: 256. */
+lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
+                           picture_image *image, lumen_error *error);
 
 /* Appends the image as PNG (RGB, 8 bits, sRGB chunk). */
 lumen_status picture_write_png(const picture_image *image, buffer *out, lumen_error *error);

@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-    TILE = 256,        /* pixels of a shape on a sheet */
-    TILE_CAPTION = 34, /* and of the text below it */
+    TILE_USUAL = 256,        /* pixels of a shape on a sheet */
+    TILE_USUAL_CAPTION = 34, /* and of the text below it, which grows with the tile */
     SHEET_MARGIN = 10,
     SHEET_GAP = 6,
     NAME_BYTES = 128
@@ -231,37 +231,50 @@ static uint32_t choose_columns(size_t count)
     return columns;
 }
 
-static lumen_status draw_tile(const lumen_shape *shape, text_face *face, arena *scratch, picture_image *image,
-                              uint32_t x, uint32_t y, lumen_error *error)
+static uint32_t caption_height(uint32_t tile)
 {
-    float side = 0.09f * TILE;
+    return tile * TILE_USUAL_CAPTION / TILE_USUAL;
+}
+
+static lumen_status draw_tile(const lumen_shape *shape, text_face *face, arena *scratch, picture_image *image,
+                              uint32_t tile, uint32_t x, uint32_t y, lumen_error *error)
+{
+    float size = (float)tile;
+    float caption = (float)caption_height(tile);
+    float side = 0.09f * size;
     render_target target = {.image = image,
                             .x = x,
                             .y = y,
-                            .width = TILE,
-                            .height = TILE + TILE_CAPTION,
-                            .content = {side, side, TILE - 2.0f * side, TILE - 1.9f * side}};
+                            .width = tile,
+                            .height = tile + caption_height(tile),
+                            .content = {side, side, size - 2.0f * side, size - 1.9f * side}};
     lumen_status status = render_shape(shape, &target, scratch, error);
     if (status != LUMEN_OK || shape->text == NULL)
         return status;
-    text_style style = {15.0f, 11.0f, {CAPTION_COLOR[0], CAPTION_COLOR[1], CAPTION_COLOR[2]}};
-    text_draw_centered(face, image, (float)x + 0.5f * TILE, (float)y + TILE + 0.58f * TILE_CAPTION, 0.92f * TILE,
-                       &style, shape->text);
+    float scale = size / TILE_USUAL;
+    text_style style = {15.0f * scale, 11.0f * scale, {CAPTION_COLOR[0], CAPTION_COLOR[1], CAPTION_COLOR[2]}};
+    text_draw_centered(face, image, (float)x + 0.5f * size, (float)y + size + 0.58f * caption, 0.92f * size, &style,
+                       shape->text);
     return LUMEN_OK;
 }
 
-lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, picture_image *image,
-                           lumen_error *error)
+lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
+                           picture_image *image, lumen_error *error)
 {
     *image = (picture_image){0};
     if (count == 0 || count > PICTURE_SHEET_MAX)
         return lumen_fail(error, LUMEN_ERROR_INVALID, "a sheet of %zu shapes cannot be drawn; choose 1 to %d", count,
                           PICTURE_SHEET_MAX);
+    if (tile == 0)
+        tile = TILE_USUAL;
+    if (tile < PICTURE_TILE_MIN || tile > PICTURE_TILE_MAX)
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "tiles of %u pixels cannot be drawn; choose %d to %d", tile,
+                          PICTURE_TILE_MIN, PICTURE_TILE_MAX);
     if (columns == 0)
         columns = choose_columns(count);
     columns = columns < count ? columns : (uint32_t)count;
     uint32_t rows = (uint32_t)((count + columns - 1) / columns);
-    uint32_t step_x = TILE + SHEET_GAP, step_y = TILE + TILE_CAPTION + SHEET_GAP;
+    uint32_t step_x = tile + SHEET_GAP, step_y = tile + caption_height(tile) + SHEET_GAP;
 
     text_face *face = NULL;
     arena *scratch = arena_create(MEMORY_LIMIT);
@@ -270,7 +283,7 @@ lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint3
         status = make_image(2 * SHEET_MARGIN + columns * step_x - SHEET_GAP,
                             2 * SHEET_MARGIN + rows * step_y - SHEET_GAP, image, error);
     for (size_t i = 0; status == LUMEN_OK && i < count; i++)
-        status = draw_tile(shapes[i], face, scratch, image, SHEET_MARGIN + (uint32_t)(i % columns) * step_x,
+        status = draw_tile(shapes[i], face, scratch, image, tile, SHEET_MARGIN + (uint32_t)(i % columns) * step_x,
                            SHEET_MARGIN + (uint32_t)(i / columns) * step_y, error);
     if (status != LUMEN_OK)
         picture_free(image);

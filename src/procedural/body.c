@@ -14,6 +14,9 @@ enum { BATCH = SOLID_BATCH_MAX };
 /* What counts as infinitely far, inside a batch. */
 static const float FAR = 1e3f;
 
+/* A sheet or a thread of this thickness never slips between the corners of a lattice. */
+static const float THINNEST_IN_CELLS = 1.5f;
+
 /* A batch of points that lie close together, and the solids that matter there. */
 typedef struct neighborhood {
     uint32_t count;
@@ -407,7 +410,31 @@ static float choose_cell(const model *individual, uint32_t k, float usual)
     return wanted < cell ? wanted : cell;
 }
 
-static lumen_status mesh_part(const model *individual, uint32_t k, float usual_cell, arena *scratch, arena *result,
+/* What is thinner than a lattice can hold would come out in crumbs: it grows to what survives. */
+static void thicken(solid *one, float least_thickness)
+{
+    float half = 0.5f * least_thickness;
+    if (one->use != SOLID_ADD)
+        return;
+    switch ((solid_kind)one->kind) {
+    case SOLID_LIMB:
+        for (uint32_t i = 0; i < one->node_count; i++)
+            one->nodes[4 * i + 3] = one->nodes[4 * i + 3] > half ? one->nodes[4 * i + 3] : half;
+        break;
+    case SOLID_SLAB: one->size[2] = one->size[2] > half ? one->size[2] : half; break;
+    case SOLID_RING: one->size[1] = one->size[1] > half ? one->size[1] : half; break;
+    case SOLID_LATHE: one->round += one->wall < least_thickness ? half - 0.5f * one->wall : 0.0f; break;
+    case SOLID_BALL: one->size[0] = one->size[0] > half ? one->size[0] : half; break;
+    default: /* ellipsoid, box */
+        for (int axis = 0; axis < 3; axis++)
+            one->size[axis] = one->size[axis] > half ? one->size[axis] : half;
+        break;
+    }
+    one->reach += half;
+    one->thickness = one->thickness > least_thickness ? one->thickness : least_thickness;
+}
+
+static lumen_status mesh_part(const model *individual, uint32_t k, float cell, arena *scratch, arena *result,
                               lumen_mesh *mesh, lumen_error *error)
 {
     float low[3];
@@ -415,7 +442,7 @@ static lumen_status mesh_part(const model *individual, uint32_t k, float usual_c
     *mesh = (lumen_mesh){0};
     if (!part_box(individual, k, low, high))
         return LUMEN_OK;
-    isosurface_lattice lattice = {.cell = choose_cell(individual, k, usual_cell)};
+    isosurface_lattice lattice = {.cell = cell};
     for (int axis = 0; axis < 3; axis++) {
         float cells = ceilf((high[axis] - low[axis]) / lattice.cell) + 2.0f;
         lattice.cells[axis] = (uint32_t)float_clamp(cells, 1.0f, 1024.0f);
@@ -446,7 +473,7 @@ static void stretch_mesh(const float stretch[3], lumen_mesh *mesh)
     mesh_compute_normals(mesh);
 }
 
-lumen_status body_mesh(const model *individual, uint32_t cells, arena *scratch, arena *result, lumen_mesh *meshes,
+lumen_status body_mesh(model *individual, uint32_t cells, arena *scratch, arena *result, lumen_mesh *meshes,
                        uint32_t *indices, uint32_t *count, lumen_progress progress, void *progress_user,
                        lumen_error *error)
 {
@@ -465,6 +492,14 @@ lumen_status body_mesh(const model *individual, uint32_t cells, arena *scratch, 
             longest = high[axis] - low[axis] > longest ? high[axis] - low[axis] : longest;
         }
     }
+    /* The solids of all parts take their final sizes before the first part is meshed, as joined parts look at others. */
+    float part_cells[LUMEN_PARTS_MAX];
+    for (uint32_t k = 0; k < individual->part_count; k++) {
+        const model_part *part = &individual->parts[k];
+        part_cells[k] = choose_cell(individual, k, longest / (float)cells);
+        for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++)
+            thicken(&individual->solids[i], THINNEST_IN_CELLS * part_cells[k]);
+    }
     const float *stretch = individual->stretch;
     bool stretched = stretch[0] != 1.0f || stretch[1] != 1.0f || stretch[2] != 1.0f;
     for (uint32_t k = 0; k < individual->part_count; k++) {
@@ -473,7 +508,7 @@ lumen_status body_mesh(const model *individual, uint32_t cells, arena *scratch, 
         if (progress != NULL && !progress(progress_user, "sculpt", (double)k / individual->part_count))
             return lumen_fail(error, LUMEN_ERROR_CANCELLED, "the shape was cancelled while its parts were made");
         lumen_mesh *mesh = &meshes[*count];
-        lumen_status status = mesh_part(individual, k, longest / (float)cells, scratch, result, mesh, error);
+        lumen_status status = mesh_part(individual, k, part_cells[k], scratch, result, mesh, error);
         if (status != LUMEN_OK)
             return status;
         if (stretched)

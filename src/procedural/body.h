@@ -17,10 +17,11 @@
 #include "procedural/model.h"
 
 /* Meshes every part that is not merged away, with normals, colors, attachments and hidden triangles, in the
- * order of the parts: meshes[i] belongs to parts[indices[i]]. `cells` is the number of lattice cells along
+ * order of the parts: meshes[i] belongs to parts[indices[i]]. Solids of the model that are thinner than the
+ * lattice can hold are made thicker. `cells` is the number of lattice cells along
  * the longest side of the whole. Meshes are allocated from `result`. Errors: LUMEN_ERROR_MEMORY;
  * LUMEN_ERROR_CANCELLED when `progress` (may be NULL) says so. */
-lumen_status body_mesh(const model *individual, uint32_t cells, arena *scratch, arena *result, lumen_mesh *meshes,
+lumen_status body_mesh(model *individual, uint32_t cells, arena *scratch, arena *result, lumen_mesh *meshes,
                        uint32_t *indices, uint32_t *count, lumen_progress progress, void *progress_user,
                        lumen_error *error);
 

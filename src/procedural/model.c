@@ -232,10 +232,41 @@ static outcome make_limb(building *state, const statement *step, const vec3 *arg
     return OUTCOME_MADE;
 }
 
+static float distance_to_piece(const float *p, const float *a, const float *b)
+{
+    float eu = b[0] - a[0];
+    float ev = b[1] - a[1];
+    float square = eu * eu + ev * ev;
+    float t = square > 1e-20f ? ((p[0] - a[0]) * eu + (p[1] - a[1]) * ev) / square : 0.0f;
+    t = float_clamp(t, 0.0f, 1.0f);
+    float du = p[0] - a[0] - eu * t;
+    float dv = p[1] - a[1] - ev * t;
+    return sqrtf(du * du + dv * dv);
+}
+
+/* Where a profile comes back close to itself lies a thin wall: the side of a cup, the shade of a lamp. Places that are
+ * near each other along the profile too are only a small edge. */
+static float thinnest_wall(const float *profile, uint32_t count)
+{
+    float thinnest = 1e3f;
+    for (uint32_t i = 0; i < count; i++) {
+        float along = 0.0f;
+        for (uint32_t n = i + 1; n + 1 < count; n++) {
+            const float *a = profile + 2 * n;
+            along += distance_to_piece(a, a - 2, a - 2);
+            float gap = distance_to_piece(profile + 2 * i, a, a + 2);
+            if (along > 4.0f * gap && gap < thinnest)
+                thinnest = gap;
+        }
+    }
+    return thinnest;
+}
+
 /* A profile of (radius, height) turned about local y. Ends that do not lie on the axis are closed to it. */
 static outcome make_lathe(building *state, solid *made, const float *profile, uint32_t count, bool smooth)
 {
     float nodes[NODES_MAX * 2 + 4];
+    uint32_t count_given = count;
     if (smooth)
         count = smooth_nodes(profile, count, 2, false, nodes);
     else
@@ -264,6 +295,7 @@ static outcome make_lathe(building *state, solid *made, const float *profile, ui
     made->center = vec3_add(made->origin, turn_point(made->rotation, vec3_make(0, low[1] + half, 0)));
     made->reach = sqrtf(widest * widest + half * half) + made->round;
     made->thickness = 2.0f * (least(widest, half) + made->round);
+    made->wall = least(made->thickness, thinnest_wall(profile, count_given) + 2.0f * made->round);
     return OUTCOME_MADE;
 }
 

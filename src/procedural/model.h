@@ -31,9 +31,10 @@ typedef struct solid {
     vec3 center;       /* of a sphere that holds it, already mirrored */
     float reach;       /* radius of that sphere */
     float thickness;   /* of its thinnest extent */
+    float wall;        /* of a lathe: the thinnest place between two runs of its profile */
     vec3 origin;       /* of the local frame, before mirroring */
     float rotation[9]; /* rows are the local axes in the model's frame */
-    const float *nodes;
+    float *nodes; /* a mirrored solid shares those of the other */
     uint32_t node_count;
 } solid;
 

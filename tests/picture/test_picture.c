@@ -424,9 +424,9 @@ static void bad_sizes_and_broken_meshes_are_refused(void **state)
     assert_non_null(strstr(error.message, "part 2"));
     assert_null(image.pixels);
     const lumen_shape *shapes[1] = {shape};
-    assert_int_equal(picture_sheet(shapes, 0, 0, &image, &error), LUMEN_ERROR_INVALID);
-    assert_int_equal(picture_sheet(shapes, PICTURE_SHEET_MAX + 1, 0, &image, &error), LUMEN_ERROR_INVALID);
-    assert_int_equal(picture_sheet(shapes, 1, 0, &image, &error), LUMEN_ERROR_FAILED);
+    assert_int_equal(picture_sheet(shapes, 0, 0, 0, &image, &error), LUMEN_ERROR_INVALID);
+    assert_int_equal(picture_sheet(shapes, PICTURE_SHEET_MAX + 1, 0, 0, &image, &error), LUMEN_ERROR_INVALID);
+    assert_int_equal(picture_sheet(shapes, 1, 0, 0, &image, &error), LUMEN_ERROR_FAILED);
     assert_null(image.pixels);
     sample_shape_free(shape);
 }
@@ -438,8 +438,8 @@ static void a_sheet_is_about_square_unless_told_otherwise(void **state)
     const lumen_shape *shapes[5] = {shape, shape, shape, shape, shape};
     picture_image square, row;
     lumen_error error = {0};
-    assert_int_equal(picture_sheet(shapes, 5, 0, &square, &error), LUMEN_OK);
-    assert_int_equal(picture_sheet(shapes, 3, 7, &row, &error), LUMEN_OK);
+    assert_int_equal(picture_sheet(shapes, 5, 0, 0, &square, &error), LUMEN_OK);
+    assert_int_equal(picture_sheet(shapes, 3, 7, 0, &row, &error), LUMEN_OK);
     assert_true(square.width > 3 * 256 && square.width < 4 * 256);
     assert_true(square.height > 2 * 256 && square.height < 3 * 256);
     assert_int_equal(row.width, square.width);

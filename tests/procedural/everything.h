@@ -36,7 +36,7 @@ static const char everything[] =
 
 /* Of the seeds 0, 1 and 2, on little-endian machines. A change of the engine that is meant changes them; print_digests
  * says the new ones. */
-static const uint64_t everything_digests[] = {0xccfc2d7714cdba52, 0x47e7cd27bfc9ed51, 0xaafecb62fe1b4f90};
+static const uint64_t everything_digests[] = {0x4958e446824d7da7, 0xc9415326119d7964, 0xd7b7899acbb272d2};
 
 static uint64_t digest(const lumen_shape *shape)
 {

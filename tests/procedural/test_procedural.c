@@ -83,7 +83,7 @@ static void no_distance_changes_faster_than_the_way(void **state)
 static void a_limb_is_its_spheres(void **state)
 {
     (void)state;
-    const float nodes[12] = {0, 0, 0, 0.3f, 1, 0.2f, 0, 0.1f, 1.5f, 1, 0.3f, 0.25f};
+    float nodes[12] = {0, 0, 0, 0.3f, 1, 0.2f, 0, 0.1f, 1.5f, 1, 0.3f, 0.25f};
     const solid limb = {.kind = SOLID_LIMB, .nodes = nodes, .node_count = 3};
     random_state generator = random_seed(2);
     for (int i = 0; i < 500; i++) {
