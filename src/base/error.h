@@ -2,7 +2,8 @@
  * error.h: how every room of Lumen reports a failure.
  *
  *     if (count > limit)
- *         return lumen_fail(error, LUMEN_ERROR_INVALID, "%s has %zu rows, more than %zu; split it", name, count, limit);
+ *         return lumen_fail(error, LUMEN_ERROR_INVALID, "%s has %zu rows, more than %zu; split it", name, count,
+ * limit);
  *
  * A message names the thing, the reason and the mend.
  */

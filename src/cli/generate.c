@@ -161,11 +161,11 @@ static int explain(const lumen *library, const lumen_request *request)
     json_t *adjectives = json_array();
     for (uint32_t i = 0; i < phrase->adjective_count; i++)
         json_array_append_new(adjectives, json_string(phrase->adjectives[i]));
-    json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:f, s:f, s:s, s:s}", "text", phrase->text,
-                               "subject", phrase->subject, "concept", plan.concept_name, "template",
-                               plan.template_type, "adjectives", adjectives, "verb", phrase->verb, "adverb",
-                               phrase->adverb, "motion", phrase->motion, "tempo", (double)phrase->tempo, "size",
-                               (double)phrase->size, "prompt", phrase->prompt, "key", key);
+    json_t *answer =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:f, s:f, s:s, s:s}", "text", phrase->text, "subject",
+                  phrase->subject, "concept", plan.concept_name, "template", plan.template_type, "adjectives",
+                  adjectives, "verb", phrase->verb, "adverb", phrase->adverb, "motion", phrase->motion, "tempo",
+                  (double)phrase->tempo, "size", (double)phrase->size, "prompt", phrase->prompt, "key", key);
     char *line = answer == NULL ? NULL : json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(5));
     int status = EXIT_DONE;
     if (line == NULL)
@@ -244,7 +244,8 @@ static int run(const generate_options *options, lumen *library, const text_list 
         return complain(EXIT_FAILED, "memory ran out for a sheet of %zu shapes; split the list", list->count);
     result = generate_all(library, options, list, kept, &count);
     lumen_error error;
-    if (count > 0 && files_write_sheet((const lumen_shape *const *)kept, count, 0, options->image_size, options->sheet, &error) != LUMEN_OK)
+    if (count > 0 && files_write_sheet((const lumen_shape *const *)kept, count, 0, options->image_size, options->sheet,
+                                       &error) != LUMEN_OK)
         result = complain(EXIT_FAILED, "%s", error.message);
     else if (count > 0 && !options->quiet)
         printf("%s  %zu shapes\n", options->sheet, count);
@@ -265,7 +266,8 @@ int command_generate(int count, char **arguments)
         return EXIT_DONE;
     }
     if (options.text_count == 0 && !options.list_concepts)
-        return complain(EXIT_USAGE, "the text is missing: lumen generate \"a horse galloping\"; see lumen generate --help");
+        return complain(EXIT_USAGE,
+                        "the text is missing: lumen generate \"a horse galloping\"; see lumen generate --help");
     char *concepts = NULL;
     lumen *library = NULL;
     text_list list = {0};

@@ -65,8 +65,7 @@ static bool read_quality(const char *text, lumen_quality *quality)
     static const struct {
         const char *name;
         lumen_quality quality;
-    } names[] = {
-        {"fast", LUMEN_QUALITY_FAST}, {"standard", LUMEN_QUALITY_STANDARD}, {"high", LUMEN_QUALITY_HIGH}};
+    } names[] = {{"fast", LUMEN_QUALITY_FAST}, {"standard", LUMEN_QUALITY_STANDARD}, {"high", LUMEN_QUALITY_HIGH}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i].name, text) == 0) {
             *quality = names[i].quality;
@@ -87,8 +86,21 @@ static bool add_output(generate_options *options, const char *path)
     return true;
 }
 
-enum { OPTION_SHEET = 256, OPTION_VERB, OPTION_ENGINE, OPTION_PARTS, OPTION_POINTS, OPTION_SEED, OPTION_QUALITY,
-       OPTION_IMAGE_SIZE, OPTION_CONCEPTS, OPTION_EXPLAIN, OPTION_LIST_CONCEPTS, OPTION_QUIET, OPTION_HELP };
+enum {
+    OPTION_SHEET = 256,
+    OPTION_VERB,
+    OPTION_ENGINE,
+    OPTION_PARTS,
+    OPTION_POINTS,
+    OPTION_SEED,
+    OPTION_QUALITY,
+    OPTION_IMAGE_SIZE,
+    OPTION_CONCEPTS,
+    OPTION_EXPLAIN,
+    OPTION_LIST_CONCEPTS,
+    OPTION_QUIET,
+    OPTION_HELP
+};
 
 static bool apply(generate_options *options, int option, const char *value)
 {
@@ -97,7 +109,8 @@ static bool apply(generate_options *options, int option, const char *value)
     case OPTION_SHEET: options->sheet = value; return true;
     case OPTION_VERB: options->request.verb = value; return true;
     case OPTION_ENGINE: options->request.engine = value; return true;
-    case OPTION_PARTS: return read_small_number("parts", value, 1, LUMEN_REQUEST_PARTS_MAX, &options->request.num_parts);
+    case OPTION_PARTS:
+        return read_small_number("parts", value, 1, LUMEN_REQUEST_PARTS_MAX, &options->request.num_parts);
     case OPTION_POINTS:
         return read_small_number("points", value, LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, &options->request.points);
     /* JSON's integers carry 63 bits without doubt. */

@@ -9,18 +9,18 @@
 enum { OUTPUTS_MAX = 16 };
 
 typedef struct generate_options {
-    lumen_request request;        /* text is filled in for each text */
+    lumen_request request; /* text is filled in for each text */
     const char *outputs[OUTPUTS_MAX];
     size_t output_count;
-    const char *sheet;            /* NULL: none */
-    const char *concepts;         /* a file's name; NULL: none */
+    const char *sheet;    /* NULL: none */
+    const char *concepts; /* a file's name; NULL: none */
     bool quality_given;
-    uint32_t image_size;          /* pixels; 0: the usual */
+    uint32_t image_size; /* pixels; 0: the usual */
     bool explain;
     bool list_concepts;
     bool quiet;
     bool help;
-    char **texts;                 /* as given; "-" stands for the lines of standard input */
+    char **texts; /* as given; "-" stands for the lines of standard input */
     size_t text_count;
 } generate_options;
 

@@ -27,9 +27,9 @@ typedef struct engine_result {
     const char *template_type;
     const char *concept_name;
     uint32_t part_count;
-    const char **part_names;          /* (P) */
-    uint8_t (*part_colors)[3];        /* (P) sRGB */
-    lumen_mesh *part_meshes;          /* (P) closed; a part may be empty */
+    const char **part_names;   /* (P) */
+    uint8_t (*part_colors)[3]; /* (P) sRGB */
+    lumen_mesh *part_meshes;   /* (P) closed; a part may be empty */
 } engine_result;
 
 typedef struct engine engine;

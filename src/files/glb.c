@@ -197,7 +197,7 @@ static json_t *make_json(document *gltf, const lumen_shape *shape)
     /* A star has a part "star": many readers want names to be different. */
     bool taken = false;
     for (uint32_t k = 0; k < shape->part_count; k++)
-        taken = taken || strcmp(files_text(shape->part_names[k]), subject) == 0;
+        taken = taken || strcmp(files_part_name(shape, k), subject) == 0;
     if (json_object_set_new(root, "name", taken ? json_sprintf("%s (whole)", subject) : files_json_text(subject)) != 0)
         gltf->failed = true;
     set_array(gltf, root, "children", gltf->children);

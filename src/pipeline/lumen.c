@@ -210,14 +210,19 @@ lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_
         goto cleanup;
     }
     const engine *chosen = &library->procedural.base;
-    const engine_request order = {.phrase = &plan.phrase, .quality = request->quality, .num_parts = request->num_parts,
-                                  .seed = request->seed, .progress = request->progress,
+    const engine_request order = {.phrase = &plan.phrase,
+                                  .quality = request->quality,
+                                  .num_parts = request->num_parts,
+                                  .seed = request->seed,
+                                  .progress = request->progress,
                                   .progress_user = request->progress_user};
     engine_result made;
     status = chosen->generate(chosen, &order, scratch, memory, &made, error);
     if (status != LUMEN_OK)
         goto cleanup;
-    const shape_facts facts = {.phrase = &plan.phrase, .pipeline = chosen->name, .seed = request->seed,
+    const shape_facts facts = {.phrase = &plan.phrase,
+                               .pipeline = chosen->name,
+                               .seed = request->seed,
                                .points = request->points == 0 ? LUMEN_POINTS_DEFAULT : request->points,
                                .key = plan.key};
     status = shape_finish(&made, &facts, scratch, memory, &shape, error);

@@ -24,7 +24,7 @@ typedef struct neighborhood {
     const float *y;
     const float *z;
     uint32_t active_count;
-    uint16_t active[SOLIDS_MAX]; /* indices of solids, in the order of the parts */
+    uint16_t active[SOLIDS_MAX];    /* indices of solids, in the order of the parts */
     piece_range pieces[SOLIDS_MAX]; /* by index, what matters of an active solid */
 } neighborhood;
 
@@ -92,9 +92,9 @@ static void look_around(const model *individual, const part_set *parts, uint32_t
         const model_part *part = &individual->parts[k];
         for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
             const solid *one = &individual->solids[i];
-            bool matters = one->use == SOLID_KEEP ||
-                           (one->use == SOLID_CUT ? bounds[i] < 2.0f * h + parts->blend + depth
-                                                  : bounds[i] <= nearest + 2.0f * h + parts->blend);
+            bool matters =
+                one->use == SOLID_KEEP || (one->use == SOLID_CUT ? bounds[i] < 2.0f * h + parts->blend + depth
+                                                                 : bounds[i] <= nearest + 2.0f * h + parts->blend);
             if (matters)
                 near->active[near->active_count++] = (uint16_t)i;
         }
@@ -136,7 +136,8 @@ typedef struct part_field {
     const model *individual;
     uint32_t part;
     bool joined;
-    float overlap; /* how far a joined part reaches under its neighbors' skin, so that the rim of the cut stays hidden */
+    float
+        overlap; /* how far a joined part reaches under its neighbors' skin, so that the rim of the cut stays hidden */
     part_set parts;
 } part_field;
 
@@ -351,7 +352,8 @@ static lumen_status compute_hidden(const model *individual, float depth, arena *
     return LUMEN_OK;
 }
 
-/* ---- Meshing ---------------------------------------------------------------------------------------------------------- */
+/* ---- Meshing
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void include_solid(const solid *one, float margin, float low[3], float high[3])
 {
@@ -492,7 +494,8 @@ lumen_status body_mesh(model *individual, uint32_t cells, arena *scratch, arena 
             longest = high[axis] - low[axis] > longest ? high[axis] - low[axis] : longest;
         }
     }
-    /* The solids of all parts take their final sizes before the first part is meshed, as joined parts look at others. */
+    /* The solids of all parts take their final sizes before the first part is meshed, as joined parts look at others.
+     */
     float part_cells[LUMEN_PARTS_MAX];
     for (uint32_t k = 0; k < individual->part_count; k++) {
         const model_part *part = &individual->parts[k];

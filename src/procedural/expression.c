@@ -45,9 +45,9 @@ static const struct {
     int arguments;
     bool numbers_only;
 } functions[] = {
-    {"min", OPERATION_MIN, 2, false},     {"max", OPERATION_MAX, 2, false},   {"abs", OPERATION_ABS, 1, false},
-    {"sqrt", OPERATION_SQRT, 1, false},   {"sin", OPERATION_SIN, 1, true},    {"cos", OPERATION_COS, 1, true},
-    {"floor", OPERATION_FLOOR, 1, false}, {"length", OPERATION_LENGTH, 1, false}, {"mix", OPERATION_MIX, 3, false},
+    {"min", OPERATION_MIN, 2, false},      {"max", OPERATION_MAX, 2, false},       {"abs", OPERATION_ABS, 1, false},
+    {"sqrt", OPERATION_SQRT, 1, false},    {"sin", OPERATION_SIN, 1, true},        {"cos", OPERATION_COS, 1, true},
+    {"floor", OPERATION_FLOOR, 1, false},  {"length", OPERATION_LENGTH, 1, false}, {"mix", OPERATION_MIX, 3, false},
     {"random", OPERATION_RANDOM, 1, true},
 };
 
@@ -65,8 +65,7 @@ static bool emit(reading *state, operation code, int slot, float value, int effe
     if (!builder_reserve(builder->memory, &data, &builder->code_capacity, shape->code_count, sizeof *shape->code))
         return lexer_fail(state->input, "the library is too large for its memory; make it smaller");
     shape->code = data;
-    shape->code[shape->code_count++] =
-        (instruction){.operation = (uint8_t)code, .slot = (uint8_t)slot, .value = value};
+    shape->code[shape->code_count++] = (instruction){.operation = (uint8_t)code, .slot = (uint8_t)slot, .value = value};
     return true;
 }
 
@@ -279,7 +278,9 @@ vec3 expression_value(const sculpt_template *shape, expression code, const vec3 
             stack[top] = spread(step->slot == 0 ? a.x : step->slot == 1 ? a.y : a.z);
             continue;
         }
-        case OPERATION_ABS: stack[top] = vec3_make(fabsf(stack[top].x), fabsf(stack[top].y), fabsf(stack[top].z)); continue;
+        case OPERATION_ABS:
+            stack[top] = vec3_make(fabsf(stack[top].x), fabsf(stack[top].y), fabsf(stack[top].z));
+            continue;
         case OPERATION_SQRT: {
             vec3 a = stack[top];
             stack[top] = vec3_make(a.x > 0 ? sqrtf(a.x) : 0, a.y > 0 ? sqrtf(a.y) : 0, a.z > 0 ? sqrtf(a.z) : 0);
@@ -287,7 +288,9 @@ vec3 expression_value(const sculpt_template *shape, expression code, const vec3 
         }
         case OPERATION_SIN: stack[top] = spread(sin_degrees(stack[top].x)); continue;
         case OPERATION_COS: stack[top] = spread(cos_degrees(stack[top].x)); continue;
-        case OPERATION_FLOOR: stack[top] = vec3_make(floorf(stack[top].x), floorf(stack[top].y), floorf(stack[top].z)); continue;
+        case OPERATION_FLOOR:
+            stack[top] = vec3_make(floorf(stack[top].x), floorf(stack[top].y), floorf(stack[top].z));
+            continue;
         case OPERATION_LENGTH: stack[top] = spread(vec3_length(stack[top])); continue;
         case OPERATION_RANDOM: stack[top] = spread(random_value(stack[top].x, seed)); continue;
         case OPERATION_VECTOR:

@@ -129,7 +129,8 @@ static void read_name(lexer *input, token *out)
 
 static bool is_sign(char c)
 {
-    return c == '(' || c == ')' || c == ',' || c == '.' || c == '+' || c == '-' || c == '*' || c == '/' || c == '<' || c == '>';
+    return c == '(' || c == ')' || c == ',' || c == '.' || c == '+' || c == '-' || c == '*' || c == '/' || c == '<' ||
+           c == '>';
 }
 
 /* Reads into input->next; lexer_fail makes it the end. */
@@ -164,8 +165,7 @@ static void read_next(lexer *input)
 
 void lexer_open(lexer *input, const sculpt_source *source, lumen_error *error)
 {
-    *input = (lexer){
-        .source = source->name, .text = source->text, .size = source->size, .line = 1, .error = error};
+    *input = (lexer){.source = source->name, .text = source->text, .size = source->size, .line = 1, .error = error};
     read_next(input);
 }
 

@@ -7,10 +7,10 @@
 #include "procedural/syntax.h"
 
 typedef enum token_kind {
-    TOKEN_NAME,    /* letters, digits, underscores; starts with no digit */
+    TOKEN_NAME, /* letters, digits, underscores; starts with no digit */
     TOKEN_NUMBER,
-    TOKEN_COLOR,   /* #rgb or #rrggbb */
-    TOKEN_SIGN,    /* one of ( ) , . + - * / < > */
+    TOKEN_COLOR, /* #rgb or #rrggbb */
+    TOKEN_SIGN,  /* one of ( ) , . + - * / < > */
     TOKEN_NEWLINE,
     TOKEN_END
 } token_kind;

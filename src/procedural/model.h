@@ -20,8 +20,8 @@ enum { SOLIDS_MAX = 1024 /* of one individual */ };
  *   slab       nodes (x, y): a closed outline, size[2] half thickness along local z, edges rounded
  * Tubes have become limbs, rods lathes. */
 typedef struct solid {
-    uint8_t kind; /* solid_kind */
-    uint8_t use;  /* solid_use */
+    uint8_t kind;  /* solid_kind */
+    uint8_t use;   /* solid_use */
     bool mirrored; /* stands at -x */
     bool accent;   /* has a color of its own */
     uint8_t rgb[3];
@@ -34,15 +34,15 @@ typedef struct solid {
     float wall;        /* of a lathe: the thinnest place between two runs of its profile */
     vec3 origin;       /* of the local frame, before mirroring */
     float rotation[9]; /* rows are the local axes in the model's frame */
-    float *nodes; /* a mirrored solid shares those of the other */
+    float *nodes;      /* a mirrored solid shares those of the other */
     uint32_t node_count;
 } solid;
 
 typedef struct model_part {
     const char *name;
-    int parent;       /* -1: none */
-    bool merged;      /* its solids went to another part */
-    float join;       /* 0: not joined */
+    int parent;  /* -1: none */
+    bool merged; /* its solids went to another part */
+    float join;  /* 0: not joined */
     float blend;
     float detail;
     uint8_t rgb[3];
@@ -62,8 +62,8 @@ typedef struct model {
 typedef struct model_variation {
     const char *const *adjectives; /* lower case; what the library does not know is ignored */
     size_t adjective_count;
-    uint64_t seed;       /* 0: the canonical individual */
-    uint32_t parts_max;  /* 0: no limit; else parts beyond it join the part they are attached to */
+    uint64_t seed;      /* 0: the canonical individual */
+    uint32_t parts_max; /* 0: no limit; else parts beyond it join the part they are attached to */
 } model_variation;
 
 /* Runs the concept's template. Everything is allocated from `memory`. Errors: LUMEN_ERROR_MEMORY,
@@ -76,7 +76,7 @@ lumen_status model_build(const sculpt_library *library, const sculpt_concept *en
 /* The values that a concept, its ancestors, the adjectives and the seed give to a template's parameters and
  * colors, and the stretch of the whole (proportions.c). */
 typedef struct model_proportions {
-    bool set[SCULPT_SLOTS_MAX];     /* `value` replaces the template's own */
+    bool set[SCULPT_SLOTS_MAX]; /* `value` replaces the template's own */
     float value[SCULPT_SLOTS_MAX];
     float factor[SCULPT_SLOTS_MAX]; /* multiplies whatever it is */
     uint8_t colors[SCULPT_COLORS_MAX][3];

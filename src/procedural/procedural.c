@@ -40,13 +40,15 @@ static lumen_status generate(const engine *self, const engine_request *request, 
     const words_phrase *phrase = request->phrase;
     const sculpt_concept *entry = procedural_concept(library, phrase->concept_name);
     if (entry == NULL)
-        return lumen_fail(error, LUMEN_ERROR_FAILED,
-                          "the sculpt library has no concept '%s' for '%s'; add one", PROCEDURAL_ABSTRACT, phrase->subject);
+        return lumen_fail(error, LUMEN_ERROR_FAILED, "the sculpt library has no concept '%s' for '%s'; add one",
+                          PROCEDURAL_ABSTRACT, phrase->subject);
     const char *adjectives[WORDS_ADJECTIVES_MAX];
     for (uint32_t i = 0; i < phrase->adjective_count; i++)
         adjectives[i] = phrase->adjectives[i];
-    model_variation variation = {.adjectives = adjectives, .adjective_count = phrase->adjective_count,
-                                 .seed = request->seed, .parts_max = request->num_parts};
+    model_variation variation = {.adjectives = adjectives,
+                                 .adjective_count = phrase->adjective_count,
+                                 .seed = request->seed,
+                                 .parts_max = request->num_parts};
     /* Every unknown word has an abstract shape of its own. */
     if (strcmp(sculpt_concept_name(entry), PROCEDURAL_ABSTRACT) == 0)
         variation.seed ^= fnv1a(FNV_START, phrase->subject, strlen(phrase->subject));

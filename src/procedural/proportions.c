@@ -70,7 +70,7 @@ static bool stem_matches(const char *word, const char *parameter, size_t length)
     if (stem == length && memcmp(word, parameter, length) == 0)
         return true; /* neck-ed */
     if (stem == length + 1 && memcmp(word, parameter, length) == 0 && word[stem - 1] == word[stem - 2])
-        return true; /* leg-g-ed */
+        return true;                                                                           /* leg-g-ed */
     return stem + 1 == length && memcmp(word, parameter, stem) == 0 && parameter[stem] == 'e'; /* nos(e)-d */
 }
 
@@ -125,7 +125,8 @@ static void apply_tint(const sculpt_template *shape, const uint8_t rgb[3], model
             continue;
         float shade = 1.0f + 0.8f * (lightness(out->colors[k]) - mean);
         for (int c = 0; c < 3; c++) {
-            float value = shade < 1.0f ? (float)rgb[c] * shade : (float)rgb[c] + (255.0f - (float)rgb[c]) * (shade - 1.0f);
+            float value =
+                shade < 1.0f ? (float)rgb[c] * shade : (float)rgb[c] + (255.0f - (float)rgb[c]) * (shade - 1.0f);
             out->colors[k][c] = (uint8_t)(float_clamp(value, 0.0f, 255.0f) + 0.5f);
         }
     }

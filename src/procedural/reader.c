@@ -336,10 +336,11 @@ static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *e
 {
     entry->shape = find_shape(library, entry, SCULPT_ANCESTORS_MAX, &entry->base);
     if (entry->shape == NULL)
-        return lumen_fail(error, LUMEN_ERROR_INVALID,
-                          "%s:%u: concept '%s' is made of '%s', which is neither a template nor a concept that leads to "
-                          "one within %d steps; define it or correct the name",
-                          entry->file, entry->line, entry->name, entry->parent, SCULPT_ANCESTORS_MAX);
+        return lumen_fail(
+            error, LUMEN_ERROR_INVALID,
+            "%s:%u: concept '%s' is made of '%s', which is neither a template nor a concept that leads to "
+            "one within %d steps; define it or correct the name",
+            entry->file, entry->line, entry->name, entry->parent, SCULPT_ANCESTORS_MAX);
     for (uint32_t i = 0; i < entry->proportion_count; i++)
         if (!has_parameter(entry->shape, entry->proportions[i].name))
             return lumen_fail(error, LUMEN_ERROR_INVALID,

@@ -93,7 +93,8 @@ static void ring_distances(const solid *one, uint32_t count, const float *restri
 }
 
 /* Spheres of radius r(u) = r0 - s u swept along a straight piece. With the point at (u, v) along and off the axis, the
- * nearest sphere is the one at u - v s / sqrt(1 - s^2) (set the derivative of its distance to zero), or the one at an end. */
+ * nearest sphere is the one at u - v s / sqrt(1 - s^2) (set the derivative of its distance to zero), or the one at an
+ * end. */
 LUMEN_DISPATCH
 static void limb_piece(const float *a, const float *b, bool first, uint32_t count, const float *restrict x,
                        const float *restrict y, const float *restrict z, float flip, float *restrict distances)
@@ -144,8 +145,8 @@ static void limb_distances(const solid *one, piece_range pieces, uint32_t count,
         limb_piece(one->nodes + 4 * n, one->nodes + 4 * n + 4, n == pieces.first, count, x, y, z, flip, distances);
 }
 
-/* Distance to the edges of a plane outline and, by counting the edges that a ray to the right crosses, its sign. An open
- * profile of a lathe ends on the axis, where no ray from a point off the axis crosses it. */
+/* Distance to the edges of a plane outline and, by counting the edges that a ray to the right crosses, its sign. An
+ * open profile of a lathe ends on the axis, where no ray from a point off the axis crosses it. */
 LUMEN_DISPATCH
 static void outline_distances(const float *nodes, uint32_t node_count, bool closed, uint32_t count,
                               const float *restrict u, const float *restrict v, float *restrict distances)

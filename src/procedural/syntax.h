@@ -13,12 +13,12 @@
 
 enum {
     SCULPT_NAME_BYTES = 48,
-    SCULPT_SLOTS_MAX = 192,     /* parameters, points and loop counters of one template */
-    SCULPT_STACK_MAX = 32,      /* depth of an expression */
-    SCULPT_NESTING_MAX = 12,    /* of if, for and frame */
-    SCULPT_ARGUMENTS_MAX = 96,  /* of one solid: 48 points of an outline */
-    SCULPT_COLORS_MAX = 64,     /* color slots of one template */
-    SCULPT_ANCESTORS_MAX = 8    /* concept of concept of ... of template */
+    SCULPT_SLOTS_MAX = 192,    /* parameters, points and loop counters of one template */
+    SCULPT_STACK_MAX = 32,     /* depth of an expression */
+    SCULPT_NESTING_MAX = 12,   /* of if, for and frame */
+    SCULPT_ARGUMENTS_MAX = 96, /* of one solid: 48 points of an outline */
+    SCULPT_COLORS_MAX = 64,    /* color slots of one template */
+    SCULPT_ANCESTORS_MAX = 8   /* concept of concept of ... of template */
 };
 
 /* Names lie in arrays of this size, filled up with zeros: equal names are equal memory. */
@@ -41,23 +41,23 @@ typedef enum operation {
     OPERATION_LOAD,
     OPERATION_ADD,
     OPERATION_SUBTRACT,
-    OPERATION_MULTIPLY,     /* component by component, so a number scales a vector */
-    OPERATION_DIVIDE,       /* anything / number; by zero gives zero */
+    OPERATION_MULTIPLY, /* component by component, so a number scales a vector */
+    OPERATION_DIVIDE,   /* anything / number; by zero gives zero */
     OPERATION_NEGATE,
-    OPERATION_VECTOR,       /* three numbers become a vector */
-    OPERATION_COMPONENT,    /* slot 0, 1, 2: x, y, z */
+    OPERATION_VECTOR,    /* three numbers become a vector */
+    OPERATION_COMPONENT, /* slot 0, 1, 2: x, y, z */
     OPERATION_LESS,
     OPERATION_GREATER,
     OPERATION_MIN,
     OPERATION_MAX,
     OPERATION_ABS,
     OPERATION_SQRT,
-    OPERATION_SIN,          /* degrees */
+    OPERATION_SIN, /* degrees */
     OPERATION_COS,
     OPERATION_FLOOR,
     OPERATION_LENGTH,
     OPERATION_MIX,
-    OPERATION_RANDOM        /* a number in [0, 1) from the seed and the argument */
+    OPERATION_RANDOM /* a number in [0, 1) from the seed and the argument */
 } operation;
 
 typedef struct instruction {
@@ -102,28 +102,28 @@ typedef enum statement_kind {
 
 typedef struct statement {
     uint8_t kind;
-    uint8_t solid;        /* solid_kind */
-    uint8_t use;          /* solid_use */
-    uint8_t slot;         /* set, let, for: variable; part: index of the part */
-    uint8_t color;        /* color slot + 1; 0: the part's */
+    uint8_t solid; /* solid_kind */
+    uint8_t use;   /* solid_use */
+    uint8_t slot;  /* set, let, for: variable; part: index of the part */
+    uint8_t color; /* color slot + 1; 0: the part's */
     bool mirror;
     bool smooth;
-    uint32_t jump;        /* if: its else or end; else, for, frame: its end; end: its opener */
+    uint32_t jump; /* if: its else or end; else, for, frame: its end; end: its opener */
     uint32_t line;
     uint32_t first_argument; /* in the template's arguments */
     uint16_t argument_count;
-    expression value;     /* set, let, if, for; frame: the place */
-    expression turn;      /* degrees about x, then y, then z */
-    expression round;     /* frame: its scale */
+    expression value; /* set, let, if, for; frame: the place */
+    expression turn;  /* degrees about x, then y, then z */
+    expression round; /* frame: its scale */
     expression blend;
 } statement;
 
 typedef struct sculpt_part {
     char name[SCULPT_NAME_BYTES];
-    int parent;           /* index of the part it is attached to; -1: none */
-    expression join;      /* radius of the fillet with other joined parts; absent: not joined */
-    expression blend;     /* radius of the fillets between its own solids */
-    expression detail;    /* lattice refinement, 1 is usual */
+    int parent;        /* index of the part it is attached to; -1: none */
+    expression join;   /* radius of the fillet with other joined parts; absent: not joined */
+    expression blend;  /* radius of the fillets between its own solids */
+    expression detail; /* lattice refinement, 1 is usual */
 } sculpt_part;
 
 typedef struct color_slot {
@@ -142,7 +142,7 @@ typedef struct sculpt_template sculpt_template;
 
 struct sculpt_template {
     char name[SCULPT_NAME_BYTES];
-    uint32_t source;                  /* which text it stands in */
+    uint32_t source;                 /* which text it stands in */
     const sculpt_template *replaced; /* one of the same name, in this text or an earlier one */
     uint32_t part_count;
     sculpt_part parts[LUMEN_PARTS_MAX];
@@ -176,8 +176,8 @@ struct sculpt_concept {
     char parent[SCULPT_NAME_BYTES];
     const char *file; /* for messages */
     uint32_t line;
-    uint32_t source;                /* which text it stands in */
-    sculpt_concept *replaced; /* one of the same name, in this text or an earlier one */
+    uint32_t source;              /* which text it stands in */
+    sculpt_concept *replaced;     /* one of the same name, in this text or an earlier one */
     const sculpt_template *shape; /* found through the parents */
     const sculpt_concept *base;   /* the parent, when it is a concept */
     const proportion *proportions;

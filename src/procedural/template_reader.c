@@ -312,10 +312,10 @@ static const struct {
     const char *repeated;
     int repeats;
 } solids[] = {
-    {"ball", SOLID_BALL, "vn", "", 0},      {"ellipsoid", SOLID_ELLIPSOID, "vs", "", 0},
-    {"limb", SOLID_LIMB, "", "vn", 2},      {"tube", SOLID_TUBE, "", "vn", 2},
-    {"box", SOLID_BOX, "vs", "", 0},        {"rod", SOLID_ROD, "vvn", "n", 0},
-    {"ring", SOLID_RING, "vvnn", "", 0},    {"lathe", SOLID_LATHE, "vv", "nn", 2},
+    {"ball", SOLID_BALL, "vn", "", 0},   {"ellipsoid", SOLID_ELLIPSOID, "vs", "", 0},
+    {"limb", SOLID_LIMB, "", "vn", 2},   {"tube", SOLID_TUBE, "", "vn", 2},
+    {"box", SOLID_BOX, "vs", "", 0},     {"rod", SOLID_ROD, "vvn", "n", 0},
+    {"ring", SOLID_RING, "vvnn", "", 0}, {"lathe", SOLID_LATHE, "vv", "nn", 2},
     {"slab", SOLID_SLAB, "vn", "nn", 3},
 };
 
@@ -405,7 +405,9 @@ static bool read_options(template_reading *state, statement *out)
 
 static bool read_solid(template_reading *state)
 {
-    solid_use use = lexer_accept(state->input, "cut") ? SOLID_CUT : lexer_accept(state->input, "keep") ? SOLID_KEEP : SOLID_ADD;
+    solid_use use = lexer_accept(state->input, "cut")    ? SOLID_CUT
+                    : lexer_accept(state->input, "keep") ? SOLID_KEEP
+                                                         : SOLID_ADD;
     char name[SCULPT_NAME_BYTES];
     if (!reader_take_name(state->input, "solid", name))
         return false;

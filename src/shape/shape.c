@@ -57,10 +57,14 @@ static bool copy_texts(const engine_result *made, const shape_facts *facts, aren
         const char **to;
         const char *from;
     } texts[] = {
-        {&shape->template_type, made->template_type}, {&shape->concept_name, made->concept_name},
-        {&shape->subject, phrase->subject},           {&shape->verb, phrase->verb},
-        {&shape->text, phrase->text},                 {&shape->prompt, phrase->prompt},
-        {&shape->pipeline, facts->pipeline},          {&shape->key, key},
+        {&shape->template_type, made->template_type},
+        {&shape->concept_name, made->concept_name},
+        {&shape->subject, phrase->subject},
+        {&shape->verb, phrase->verb},
+        {&shape->text, phrase->text},
+        {&shape->prompt, phrase->prompt},
+        {&shape->pipeline, facts->pipeline},
+        {&shape->key, key},
         {&shape->motion.motion, phrase->motion},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -212,13 +212,13 @@ static void a_sheet_must_be_a_png(void **state)
     lumen_shape *shape = sample_shape_make(SAMPLE_TREE);
     const lumen_shape *shapes[2] = {shape, shape};
     lumen_error error = {0};
-    assert_int_equal(files_write_sheet(shapes, 2, 0, "sheet.glb", &error), LUMEN_ERROR_INVALID);
-    assert_int_equal(files_write_sheet(shapes, 2, 0, "sheet", &error), LUMEN_ERROR_INVALID);
+    assert_int_equal(files_write_sheet(shapes, 2, 0, 0, "sheet.glb", &error), LUMEN_ERROR_INVALID);
+    assert_int_equal(files_write_sheet(shapes, 2, 0, 0, "sheet", &error), LUMEN_ERROR_INVALID);
     join(path, sizeof path, folder, "none.png");
-    assert_int_equal(files_write_sheet(shapes, 0, 0, path, &error), LUMEN_ERROR_INVALID);
+    assert_int_equal(files_write_sheet(shapes, 0, 0, 0, path, &error), LUMEN_ERROR_INVALID);
     assert_int_equal(count_entries(folder), 0);
     join(path, sizeof path, folder, "sheet.png");
-    assert_int_equal(files_write_sheet(shapes, 2, 0, path, &error), LUMEN_OK);
+    assert_int_equal(files_write_sheet(shapes, 2, 0, 0, path, &error), LUMEN_OK);
     assert_int_equal(unlink(path), 0);
     sample_shape_free(shape);
     leave_folder(folder);

@@ -27,7 +27,7 @@ int main(int count, char **arguments)
         }
     if (status == LUMEN_OK) {
         snprintf(path, sizeof path, "%s/sheet.png", arguments[1]);
-        status = files_write_sheet((const lumen_shape *const *)shapes, SAMPLE_KINDS, 0, path, &error);
+        status = files_write_sheet((const lumen_shape *const *)shapes, SAMPLE_KINDS, 0, 0, path, &error);
     }
     if (status != LUMEN_OK)
         fprintf(stderr, "write_samples: %s\n", error.message);

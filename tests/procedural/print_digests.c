@@ -1,5 +1,5 @@
-/* Prints the digests of everything.h and whether they are the expected ones, without a test framework, so that it can be
- * built for any machine (scripts/other-machine). */
+/* Prints the digests of everything.h and whether they are the expected ones, without a test framework, so that it can
+ * be built for any machine (scripts/other-machine). */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,8 +11,13 @@
 
 int main(void)
 {
-    static words_phrase phrase = {.text = "everything", .subject = "everything", .concept_name = "everything",
-                                  .motion = "idle", .canonical = "everything", .tempo = 1, .size = 1};
+    static words_phrase phrase = {.text = "everything",
+                                  .subject = "everything",
+                                  .concept_name = "everything",
+                                  .motion = "idle",
+                                  .canonical = "everything",
+                                  .tempo = 1,
+                                  .size = 1};
     const sculpt_source source = {.name = "everything", .text = everything, .size = strlen(everything)};
     sculpt_library *library;
     lumen_error error;

@@ -59,8 +59,10 @@ static void no_distance_changes_faster_than_the_way(void **state)
     for (uint32_t s = 0; s < individual->solid_count; s++) {
         const solid *one = &individual->solids[s];
         for (int i = 0; i < 2000; i++) {
-            vec3 a = {random_float(&generator) * 3 - 1.5f, random_float(&generator) * 3, random_float(&generator) * 3 - 1};
-            vec3 step = {random_float(&generator) - 0.5f, random_float(&generator) - 0.5f, random_float(&generator) - 0.5f};
+            vec3 a = {random_float(&generator) * 3 - 1.5f, random_float(&generator) * 3,
+                      random_float(&generator) * 3 - 1};
+            vec3 step = {random_float(&generator) - 0.5f, random_float(&generator) - 0.5f,
+                         random_float(&generator) - 0.5f};
             vec3 b = vec3_add(a, vec3_scale(step, 0.1f));
             float change = fabsf(distance_at(one, a) - distance_at(one, b));
             float way = vec3_length(vec3_subtract(a, b));
@@ -113,12 +115,14 @@ static void a_look_at_a_limb_keeps_every_piece_that_matters(void **state)
     const solid limb = {.kind = SOLID_LIMB, .nodes = nodes, .node_count = 20};
     random_state generator = random_seed(3);
     for (int i = 0; i < 2000; i++) {
-        vec3 p = {random_float(&generator) * 3 - 1.5f, random_float(&generator) * 3 - 0.5f, random_float(&generator) * 3 - 1.5f};
+        vec3 p = {random_float(&generator) * 3 - 1.5f, random_float(&generator) * 3 - 0.5f,
+                  random_float(&generator) * 3 - 1.5f};
         piece_range pieces;
         solid_look(&limb, p, 0.2f, &pieces);
         for (int k = 0; k < 8; k++) {
             vec3 q = vec3_add(p, vec3_scale(vec3_make(random_float(&generator) - 0.5f, random_float(&generator) - 0.5f,
-                                                      random_float(&generator) - 0.5f), 0.2f));
+                                                      random_float(&generator) - 0.5f),
+                                            0.2f));
             float some;
             solid_distances(&limb, pieces, 1, &q.x, &q.y, &q.z, &some);
             assert_true(some == distance_at(&limb, q));
@@ -155,8 +159,9 @@ static void every_part_is_a_closed_manifold_of_its_own(void **state)
             uint32_t indices[LUMEN_PARTS_MAX];
             uint32_t count;
             lumen_error error = {0};
-            assert_int_equal(body_mesh(individual, lattices[i], scratch, memory, meshes, indices, &count, NULL, NULL, &error),
-                             LUMEN_OK);
+            assert_int_equal(
+                body_mesh(individual, lattices[i], scratch, memory, meshes, indices, &count, NULL, NULL, &error),
+                LUMEN_OK);
             assert_int_equal(count, parts);
             for (uint32_t k = 0; k < count; k++) {
                 assert_true(meshes[k].triangle_count > 0);
@@ -173,8 +178,9 @@ static void every_part_is_a_closed_manifold_of_its_own(void **state)
 static void what_is_put_into_a_hollow_is_there(void **state)
 {
     (void)state;
-    static const char text[] = "template t\nparts a\npart a\nball (0, 0, 0), 0.5\ncut box (0, 0, 0.5), (0.6, 0.6, 0.5)\n"
-                               "ball (0, 0, 0.2), 0.15 color #ff0000\nconcept t of t\n";
+    static const char text[] =
+        "template t\nparts a\npart a\nball (0, 0, 0), 0.5\ncut box (0, 0, 0.5), (0.6, 0.6, 0.5)\n"
+        "ball (0, 0, 0.2), 0.15 color #ff0000\nconcept t of t\n";
     const sculpt_source source = {.name = "t", .text = text, .size = strlen(text)};
     sculpt_library *library;
     lumen_error error = {0};
@@ -260,8 +266,13 @@ static void an_accent_keeps_its_color(void **state)
 static lumen_status generate(const sculpt_library *library, uint64_t seed, size_t limit, lumen_progress progress,
                              void *user, lumen_shape **out)
 {
-    static words_phrase phrase = {.text = "everything", .subject = "everything", .concept_name = "everything",
-                                  .motion = "idle", .canonical = "everything", .tempo = 1, .size = 1};
+    static words_phrase phrase = {.text = "everything",
+                                  .subject = "everything",
+                                  .concept_name = "everything",
+                                  .motion = "idle",
+                                  .canonical = "everything",
+                                  .tempo = 1,
+                                  .size = 1};
     procedural_engine procedural = procedural_engine_make(library);
     lumen_error error = {0};
     arena *scratch = arena_create(limit);

@@ -80,14 +80,14 @@ static void arithmetic_follows_the_usual_rules(void **state)
         const char *expression;
         float value;
     } cases[] = {
-        {"1 + 2 * 3", 7},        {"(1 + 2) * 3", 9},
-        {"8 / 2 / 2", 2},        {"-2 * -3", 6},
-        {"5 - 3 - 1", 1},        {"1 / 0", 0},
-        {"min(3, 2)", 2},        {"max(3, 2)", 3},
-        {"abs(-4)", 4},          {"sqrt(9)", 3},
-        {"sqrt(-1)", 0},         {"floor(2.7)", 2},
-        {"sin(30)", 0.5f},       {"cos(60)", 0.5f},
-        {"mix(1, 3, 0.5)", 2},   {"(1, 2, 3).y", 2},
+        {"1 + 2 * 3", 7},         {"(1 + 2) * 3", 9},
+        {"8 / 2 / 2", 2},         {"-2 * -3", 6},
+        {"5 - 3 - 1", 1},         {"1 / 0", 0},
+        {"min(3, 2)", 2},         {"max(3, 2)", 3},
+        {"abs(-4)", 4},           {"sqrt(9)", 3},
+        {"sqrt(-1)", 0},          {"floor(2.7)", 2},
+        {"sin(30)", 0.5f},        {"cos(60)", 0.5f},
+        {"mix(1, 3, 0.5)", 2},    {"(1, 2, 3).y", 2},
         {"length((3, 4, 0))", 5}, {"((1, 2, 3) * 2 + (1, 0, 0)).x", 3},
         {"(1 < 2) + (2 > 3)", 1}, {"min((1, 5, 2), (2, 3, 4)).y", 3},
     };
@@ -274,8 +274,9 @@ static void a_template_that_runs_away_is_stopped(void **state)
         lumen_error error = {0};
         model *individual;
         model_variation variation = {0};
-        assert_int_equal(model_build(library, sculpt_find_concept(library, "t"), &variation, memory, &individual, &error),
-                         LUMEN_ERROR_FAILED);
+        assert_int_equal(
+            model_build(library, sculpt_find_concept(library, "t"), &variation, memory, &individual, &error),
+            LUMEN_ERROR_FAILED);
         assert_non_null(strstr(error.message, "'t'"));
         arena_destroy(memory);
         sculpt_library_close(library);
@@ -300,9 +301,9 @@ static model *build_varied(const sculpt_library *library, const char *adjective,
     lumen_error error = {0};
     model *individual = NULL;
     model_variation variation = {.adjectives = &adjective, .adjective_count = adjective != NULL, .seed = seed};
-    assert_int_equal(model_build(library, sculpt_find_concept(library, "creature"), &variation, memory, &individual,
-                                 &error),
-                     LUMEN_OK);
+    assert_int_equal(
+        model_build(library, sculpt_find_concept(library, "creature"), &variation, memory, &individual, &error),
+        LUMEN_OK);
     return individual;
 }
 
@@ -378,8 +379,8 @@ static void fewer_parts_join_what_they_are_attached_to(void **state)
         lumen_error error = {0};
         model *individual;
         model_variation variation = {.parts_max = limit};
-        assert_int_equal(model_build(library, sculpt_find_concept(library, "t"), &variation, memory, &individual, &error),
-                         LUMEN_OK);
+        assert_int_equal(
+            model_build(library, sculpt_find_concept(library, "t"), &variation, memory, &individual, &error), LUMEN_OK);
         uint32_t left = 0;
         for (uint32_t k = 0; k < individual->part_count; k++)
             left += !individual->parts[k].merged;
