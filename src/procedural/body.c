@@ -7,128 +7,11 @@
 #include "base/error.h"
 #include "geometry/isosurface.h"
 #include "geometry/mesh.h"
-#include "procedural/solid.h"
+#include "procedural/neighborhood.h"
+#include "procedural/paint.h"
 
-enum { BATCH = SOLID_BATCH_MAX };
-
-/* What counts as infinitely far, inside a batch. */
-static const float FAR = 1e3f;
-
-/* A sheet or a thread of this thickness never slips between the corners of a lattice. */
+/* A sheet or a thread of this thickness does not slip between the corners of a lattice. */
 static const float THINNEST_IN_CELLS = 1.5f;
-
-/* A batch of points that lie close together, and the solids that matter there. */
-typedef struct neighborhood {
-    uint32_t count;
-    const float *x;
-    const float *y;
-    const float *z;
-    uint32_t active_count;
-    uint16_t active[SOLIDS_MAX];    /* indices of solids, in the order of the parts */
-    piece_range pieces[SOLIDS_MAX]; /* by index, what matters of an active solid */
-} neighborhood;
-
-/* Which parts a field looks at. */
-typedef struct part_set {
-    bool holds[LUMEN_PARTS_MAX];
-    float blend; /* the largest fillet in it */
-} part_set;
-
-/* ---- Neighborhoods ------------------------------------------------------------------------------------------- */
-
-/* Finds the solids that can matter to the value at any point of the batch. With h the distance of the farthest point
- * from the batch's center, and m no less than the distance of the center to what the part is in the end (to the nearest
- * solid, or the depth below a cut, or the way to what is kept), a solid farther than m + 2 h + blend from the center is
- * nowhere the nearest and touches no fillet: leaving it out changes no sign, and no value near the surface. */
-static void look_around(const model *individual, const part_set *parts, uint32_t count, const float *x, const float *y,
-                        const float *z, neighborhood *near)
-{
-    near->count = count;
-    near->x = x;
-    near->y = y;
-    near->z = z;
-    float low[3] = {near->x[0], near->y[0], near->z[0]};
-    float high[3] = {near->x[0], near->y[0], near->z[0]};
-    for (uint32_t i = 1; i < near->count; i++) {
-        const float p[3] = {near->x[i], near->y[i], near->z[i]};
-        for (int c = 0; c < 3; c++) {
-            low[c] = p[c] < low[c] ? p[c] : low[c];
-            high[c] = p[c] > high[c] ? p[c] : high[c];
-        }
-    }
-    float cx = 0.5f * (low[0] + high[0]);
-    float cy = 0.5f * (low[1] + high[1]);
-    float cz = 0.5f * (low[2] + high[2]);
-    /* The estimate of an ellipsoid's distance may be off: a wider look costs little. */
-    float h = 1.25f * vec3_length(vec3_make(high[0] - cx, high[1] - cy, high[2] - cz));
-    float nearest = FAR;
-    float hollow = -FAR; /* how deep the center lies in a cut, or how far from what is kept */
-    float bounds[SOLIDS_MAX];
-    for (uint32_t k = 0; k < individual->part_count; k++) {
-        if (!parts->holds[k])
-            continue;
-        const model_part *part = &individual->parts[k];
-        for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
-            const solid *one = &individual->solids[i];
-            bounds[i] = vec3_length(vec3_subtract(vec3_make(cx, cy, cz), one->center)) - one->reach;
-            near->pieces[i] = solid_pieces(one);
-            if (one->use == SOLID_ADD && bounds[i] < nearest) {
-                float distance = solid_look(one, vec3_make(cx, cy, cz), h, &near->pieces[i]);
-                bounds[i] = distance > bounds[i] ? distance : bounds[i];
-                nearest = bounds[i] < nearest ? bounds[i] : nearest;
-            } else if (one->use != SOLID_ADD && (one->use == SOLID_KEEP || bounds[i] < h)) {
-                float distance = solid_look(one, vec3_make(cx, cy, cz), h, &near->pieces[i]);
-                float missing = one->use == SOLID_KEEP ? distance : -distance;
-                hollow = missing > hollow ? missing : hollow;
-            }
-        }
-    }
-    float depth = nearest < 0.0f ? -nearest : 0.0f; /* of the center, before anything is cut */
-    nearest = hollow > nearest ? hollow : nearest;
-    near->active_count = 0;
-    for (uint32_t k = 0; k < individual->part_count; k++) {
-        if (!parts->holds[k])
-            continue;
-        const model_part *part = &individual->parts[k];
-        for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
-            const solid *one = &individual->solids[i];
-            bool matters =
-                one->use == SOLID_KEEP || (one->use == SOLID_CUT ? bounds[i] < 2.0f * h + parts->blend + depth
-                                                                 : bounds[i] <= nearest + 2.0f * h + parts->blend);
-            if (matters)
-                near->active[near->active_count++] = (uint16_t)i;
-        }
-    }
-}
-
-/* The own distance of part k at the batch, from its active solids. False when none adds anything. */
-static bool part_distances(const model *individual, uint32_t k, const neighborhood *near, float *distances)
-{
-    const model_part *part = &individual->parts[k];
-    float one_distances[BATCH];
-    bool any = false;
-    for (uint32_t a = 0; a < near->active_count; a++) {
-        uint32_t index = near->active[a];
-        if (index < part->first_solid || index >= part->first_solid + part->solid_count)
-            continue;
-        const solid *one = &individual->solids[index];
-        if (!any && one->use != SOLID_ADD)
-            continue;
-        if (!any) {
-            solid_distances(one, near->pieces[index], near->count, near->x, near->y, near->z, distances);
-            any = true;
-            continue;
-        }
-        solid_distances(one, near->pieces[index], near->count, near->x, near->y, near->z, one_distances);
-        if (one->use == SOLID_ADD)
-            solid_unite(near->count, distances, one_distances, one->blend);
-        else if (one->use == SOLID_CUT)
-            solid_subtract(near->count, distances, one_distances, one->blend);
-        else
-            solid_intersect(near->count, distances, one_distances, one->blend);
-    }
-    return any;
-}
 
 /* ---- Fields -------------------------------------------------------------------------------------------------- */
 
@@ -163,7 +46,7 @@ static void evaluate_batch(const part_field *field, const neighborhood *near, fl
     if (!field->joined) {
         if (!part_distances(individual, field->part, near, values))
             for (uint32_t i = 0; i < near->count; i++)
-                values[i] = FAR;
+                values[i] = NEIGHBORHOOD_FAR;
         return;
     }
     float own[BATCH];
@@ -192,12 +75,12 @@ static void evaluate_batch(const part_field *field, const neighborhood *near, fl
     }
     for (uint32_t i = 0; i < near->count; i++) {
         /* A part with no solid near is outside, however near the others are. */
-        float share = !any_own ? FAR : !any_other ? -FAR : 0.5f * (own[i] - others[i]);
+        float share = !any_own ? NEIGHBORHOOD_FAR : !any_other ? -NEIGHBORHOOD_FAR : 0.5f * (own[i] - others[i]);
         /* Beyond its border a part dives under its neighbor, so that the rim of its cut stays out of sight. */
         float dive = share > 0.0f ? 0.4f * share : 0.0f;
         float skin = values[i] + dive;
         share -= field->overlap;
-        values[i] = !any ? FAR : skin > share ? skin : share;
+        values[i] = !any ? NEIGHBORHOOD_FAR : skin > share ? skin : share;
     }
 }
 
@@ -217,27 +100,6 @@ static lumen_status evaluate_field(void *user, size_t count, const float *x, con
 
 /* ---- What a mesh needs beyond its surface ------------------------------------------------------------------------ */
 
-/* The batch [first, first + count) of a mesh's vertices, as separate coordinates. */
-static uint32_t gather(const lumen_mesh *mesh, uint32_t first, float *x, float *y, float *z)
-{
-    uint32_t count = mesh->vertex_count - first < BATCH ? mesh->vertex_count - first : BATCH;
-    for (uint32_t i = 0; i < count; i++) {
-        x[i] = mesh->positions[3 * (first + i)];
-        y[i] = mesh->positions[3 * (first + i) + 1];
-        z[i] = mesh->positions[3 * (first + i) + 2];
-    }
-    return count;
-}
-
-static part_set set_of(const model *individual, uint32_t part)
-{
-    part_set set = {0};
-    set.holds[part] = true;
-    set.blend = FAR; /* distances far from the part matter here */
-    (void)individual;
-    return set;
-}
-
 /* 0 where the part touches the one it hangs on, growing with the distance from it to 1 at the far end. */
 static void compute_attachments(const model *individual, uint32_t part, lumen_mesh *mesh)
 {
@@ -247,11 +109,11 @@ static void compute_attachments(const model *individual, uint32_t part, lumen_me
             mesh->attachments[i] = 1.0f;
         return;
     }
-    part_set set = set_of(individual, (uint32_t)parent);
+    part_set set = part_set_of((uint32_t)parent, NEIGHBORHOOD_FAR); /* distances far from it matter here */
     float x[BATCH], y[BATCH], z[BATCH];
     float farthest = 1e-6f;
     for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
-        uint32_t batch = gather(mesh, first, x, y, z);
+        uint32_t batch = gather_vertices(mesh, first, x, y, z);
         neighborhood near;
         look_around(individual, &set, batch, x, y, z, &near);
         part_distances(individual, (uint32_t)parent, &near, mesh->attachments + first);
@@ -262,44 +124,6 @@ static void compute_attachments(const model *individual, uint32_t part, lumen_me
     }
     for (uint32_t i = 0; i < mesh->vertex_count; i++)
         mesh->attachments[i] = mesh->attachments[i] / farthest;
-}
-
-/* The color of the nearest solid of the part. */
-static void compute_colors(const model *individual, uint32_t part, lumen_mesh *mesh)
-{
-    const model_part *owner = &individual->parts[part];
-    bool accents = false;
-    for (uint32_t i = owner->first_solid; i < owner->first_solid + owner->solid_count; i++)
-        accents = accents || memcmp(individual->solids[i].rgb, owner->rgb, 3) != 0;
-    for (uint32_t i = 0; i < mesh->vertex_count; i++)
-        memcpy(mesh->colors + 3 * i, owner->rgb, 3);
-    if (!accents)
-        return;
-    part_set set = set_of(individual, part);
-    set.blend = 0.0f;
-    float x[BATCH], y[BATCH], z[BATCH];
-    for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
-        uint32_t batch = gather(mesh, first, x, y, z);
-        neighborhood near;
-        float distances[BATCH];
-        float best[BATCH];
-        look_around(individual, &set, batch, x, y, z, &near);
-        for (uint32_t i = 0; i < near.count; i++)
-            best[i] = FAR;
-        for (uint32_t a = 0; a < near.active_count; a++) {
-            const solid *one = &individual->solids[near.active[a]];
-            if (one->use == SOLID_KEEP || (one->use == SOLID_CUT && !one->accent))
-                continue;
-            solid_distances(one, near.pieces[near.active[a]], near.count, x, y, z, distances);
-            for (uint32_t i = 0; i < near.count; i++) {
-                float distance = one->use == SOLID_CUT ? fabsf(distances[i]) - 1e-3f : distances[i];
-                if (distance < best[i]) {
-                    best[i] = distance;
-                    memcpy(mesh->colors + 3 * (first + i), one->rgb, 3);
-                }
-            }
-        }
-    }
 }
 
 /* Marks the triangles whose corners all lie inside the whole: cuts between joined parts, and what sinks into
@@ -317,7 +141,7 @@ static lumen_status compute_hidden(const model *individual, float depth, arena *
             joined = field_of(individual, k);
     float x[BATCH], y[BATCH], z[BATCH];
     for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
-        uint32_t batch = gather(mesh, first, x, y, z);
+        uint32_t batch = gather_vertices(mesh, first, x, y, z);
         neighborhood near;
         part_set all = {.blend = joined.parts.blend};
         for (uint32_t k = 0; k < individual->part_count; k++)
@@ -400,7 +224,7 @@ static bool part_box(const model *individual, uint32_t k, float low[3], float hi
 static float choose_cell(const model *individual, uint32_t k, float usual)
 {
     const model_part *part = &individual->parts[k];
-    float thinnest = FAR;
+    float thinnest = NEIGHBORHOOD_FAR;
     for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++) {
         const solid *one = &individual->solids[i];
         if (one->use == SOLID_ADD && !one->accent && one->thickness < thinnest)
@@ -457,13 +281,16 @@ static lumen_status mesh_part(const model *individual, uint32_t k, float cell, a
     if (status != LUMEN_OK || mesh->vertex_count == 0)
         return status;
     mesh->attachments = arena_array(result, float, mesh->vertex_count);
-    mesh->colors = arena_array(result, uint8_t, 3 * (size_t)mesh->vertex_count);
-    mesh->hidden = arena_array(result, uint8_t, mesh->triangle_count);
-    if (mesh->attachments == NULL || mesh->colors == NULL || mesh->hidden == NULL)
+    if (mesh->attachments == NULL)
         return lumen_fail_memory(error, "the mesh of a part");
     memset(mesh->attachments, 0, mesh->vertex_count * sizeof *mesh->attachments);
     compute_attachments(individual, k, mesh);
-    compute_colors(individual, k, mesh);
+    status = paint_mesh(individual, k, scratch, result, mesh, error);
+    if (status != LUMEN_OK)
+        return status;
+    mesh->hidden = arena_array(result, uint8_t, mesh->triangle_count);
+    if (mesh->hidden == NULL)
+        return lumen_fail_memory(error, "the mesh of a part");
     return compute_hidden(individual, 0.4f * lattice.cell, scratch, mesh, k, error);
 }
 

@@ -14,7 +14,7 @@ static uint32_t cells_for(lumen_quality quality)
     case LUMEN_QUALITY_HIGH: return 120;
     case LUMEN_QUALITY_STANDARD: break;
     }
-    return 56;
+    return 52;
 }
 
 const sculpt_concept *procedural_concept(const sculpt_library *library, const char *name)
