@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "geometry/mesh.h"
 #include "procedural/body.h"
@@ -39,10 +40,16 @@ static void build(const sculpt_library *library, const sculpt_concept *entry)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const sculpt_source source = {.name = "fuzz", .text = (const char *)data, .size = size};
+    /* Two texts with a line of dashes between: what the second replaces, the first may still mean. */
+    static const char divider[] = "\n----\n";
+    const uint8_t *split = memmem(data, size, divider, sizeof divider - 1);
+    size_t first = split == NULL ? size : (size_t)(split - data);
+    size_t second = split == NULL ? size : first + sizeof divider - 1;
+    const sculpt_source sources[2] = {{.name = "first", .text = (const char *)data, .size = first},
+                                      {.name = "second", .text = (const char *)data + second, .size = size - second}};
     sculpt_library *library;
     lumen_error error;
-    if (sculpt_library_open(&source, 1, &library, &error) != LUMEN_OK)
+    if (sculpt_library_open(sources, 2, &library, &error) != LUMEN_OK)
         return 0;
     for (size_t i = 0; i < sculpt_concept_count(library) && i < 3; i++)
         build(library, sculpt_concept_at(library, i));

@@ -3,16 +3,16 @@
  *
  * The shortest real use:
  *
- *     lumen *engine_room = NULL;
+ *     lumen *library = NULL;
  *     lumen_shape *shape = NULL;
  *     lumen_error error;
  *     lumen_request request = {.text = "a horse galloping"};
- *     if (lumen_open(NULL, &engine_room, &error) != LUMEN_OK ||
- *         lumen_generate(engine_room, &request, &shape, &error) != LUMEN_OK ||
+ *     if (lumen_open(NULL, &library, &error) != LUMEN_OK ||
+ *         lumen_generate(library, &request, &shape, &error) != LUMEN_OK ||
  *         lumen_shape_write(shape, "horse.ply", &error) != LUMEN_OK)
  *         fprintf(stderr, "%s\n", error.message);
  *     lumen_shape_free(shape);
- *     lumen_close(engine_room);
+ *     lumen_close(library);
  *
  * One rule of ownership governs the whole interface: what a function hands out through an `out`
  * argument belongs to the caller, who gives it back with the matching `_free` or `_close`; everything
@@ -156,7 +156,8 @@ typedef struct lumen_request {
 typedef struct lumen lumen;
 
 typedef struct lumen_options {
-    const char *concepts; /* text of additional templates and concepts (docs/sculpting.md); NULL: none */
+    const char *concepts;      /* text of additional templates and concepts (docs/sculpting.md); NULL: none */
+    const char *concepts_name; /* what messages call it; NULL: "concepts" */
 } lumen_options;
 
 /* Opens the library: reads the embedded tables, allocates a few megabytes. `options` may be NULL.
@@ -166,8 +167,8 @@ LUMEN_API lumen_status lumen_open(const lumen_options *options, lumen **out, lum
 /* Gives back everything; `library` may be NULL. No other call may be using it. */
 LUMEN_API void lumen_close(lumen *library);
 
-/* Makes the shape of request->text. The same library version and request give the same bytes on every
- * machine. Errors: LUMEN_ERROR_INVALID (empty, too long, digits only, bad UTF-8, a value out of range),
+/* Makes the shape of request->text. The same library version and request give the same points and meshes,
+ * to the bit, on every machine. Errors: LUMEN_ERROR_INVALID (empty, too long, digits only, bad UTF-8, a value out of range),
  * LUMEN_ERROR_UNAVAILABLE (engine), LUMEN_ERROR_MEMORY, LUMEN_ERROR_CANCELLED, LUMEN_ERROR_FAILED. */
 LUMEN_API lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_shape **out,
                                       lumen_error *error);

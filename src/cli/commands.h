@@ -18,7 +18,7 @@ int command_preflight(int count, char **arguments);
 /* "lumen: MESSAGE" on standard error. Returns `status`. */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Flushes standard output; a full disk or a closed pipe turns success into failure. */
+/* Flushes standard output; a full disk turns success into failure. (A closed pipe ends the program by SIGPIPE.) */
 int finish_output(int status);
 
 #endif

@@ -20,14 +20,15 @@ enum { PATH_BYTES = 4096, SLUG_BYTES = 128 };
 
 /* ---- Where files go ------------------------------------------------------------------------------------- */
 
-/* "a red dragon" is written as a-red-dragon. Where letters were lost, the key tells files apart. */
+/* "a red dragon" is written as a-red-dragon. Where anything else was lost or could be confused with that (a hyphen), the
+ * key tells files apart. */
 static void make_slug(const lumen_shape *shape, char slug[SLUG_BYTES])
 {
     size_t length = 0;
     bool lost = false;
     for (const char *at = shape->text; *at != '\0'; at++) {
         char c = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at == ' ' ? '-' : *at;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || *at == ' ';
         if (!plain || length + 24 > SLUG_BYTES)
             lost = true;
         else
@@ -182,7 +183,7 @@ static void list_concepts(const lumen *library)
     const sculpt_library *shapes = pipeline_shapes(library);
     for (size_t i = 0; i < sculpt_concept_count(shapes); i++) {
         const sculpt_concept *entry = sculpt_concept_at(shapes, i);
-        printf("%-24s %s\n", sculpt_concept_name(entry), sculpt_template_name(shapes, entry));
+        printf("%-24s %s\n", sculpt_concept_name(entry), sculpt_template_name(entry));
     }
 }
 
@@ -274,10 +275,9 @@ int command_generate(int count, char **arguments)
     lumen_error error;
     if (options.concepts != NULL && (concepts = read_whole_file(options.concepts)) == NULL)
         return EXIT_FAILED;
-    const lumen_options opening = {.concepts = concepts};
+    const lumen_options opening = {.concepts = concepts, .concepts_name = options.concepts};
     if (lumen_open(&opening, &library, &error) != LUMEN_OK)
-        result = complain(EXIT_FAILED, "%s%s%s", options.concepts != NULL ? options.concepts : "",
-                          options.concepts != NULL ? ": " : "", error.message);
+        result = complain(EXIT_FAILED, "%s", error.message);
     else if (options.list_concepts)
         list_concepts(library);
     else if (!text_list_open(&list, options.texts, options.text_count))

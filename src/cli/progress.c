@@ -31,8 +31,14 @@ void progress_show(progress_bar *bar, size_t done, const char *label)
     for (size_t i = 0; i < BAR_WIDTH; i++)
         cells[i] = i < filled ? '#' : '.';
     cells[BAR_WIDTH] = '\0';
+    /* What a list holds may be anything; a terminal gets plain characters only. */
+    char plain[LABEL_WIDTH + 1];
+    size_t length = 0;
+    for (; length < LABEL_WIDTH && label[length] != '\0'; length++)
+        plain[length] = label[length] >= ' ' && label[length] <= '~' ? label[length] : '?';
+    plain[length] = '\0';
     double left = done > 0 ? (now - bar->started) * (double)(bar->total - done) / (double)done : 0.0;
-    fprintf(stderr, "\r\033[K[%s] %zu/%zu  %.0f s left  %.*s", cells, done, bar->total, left, LABEL_WIDTH, label);
+    fprintf(stderr, "\r\033[K[%s] %zu/%zu  %.0f s left  %s", cells, done, bar->total, left, plain);
     fflush(stderr);
 }
 

@@ -104,6 +104,11 @@ char *read_whole_file(const char *path)
         text = NULL;
     } else {
         text[size] = '\0';
+        if (strlen(text) != size) {
+            complain(EXIT_FAILED, "%s holds a zero byte; it must be text", path);
+            free(text);
+            text = NULL;
+        }
     }
     if (input != NULL)
         fclose(input);

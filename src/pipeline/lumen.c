@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "files/files.h"
 #include "procedural/procedural.h"
 #include "shape/shape.h"
@@ -16,6 +17,9 @@
 /* Bounds for one request. A shape of 32 parts at high quality stays far below. */
 static const size_t SCRATCH_BYTES_MAX = (size_t)512 << 20;
 static const size_t SHAPE_BYTES_MAX = (size_t)512 << 20;
+
+/* An unusually large request gives its scratch memory back. */
+static const size_t WORKSPACE_BYTES_KEPT = (size_t)16 << 20;
 
 enum { WORKSPACES_KEPT = 8 };
 
@@ -25,6 +29,7 @@ extern const size_t builtin_shapes_size;
 
 struct lumen {
     sculpt_library *shapes;
+    uint64_t own_shapes; /* a hash of the concepts that came with the options; 0: none */
     procedural_engine procedural;
     /* Scratch memory that has been used and may be used again, so that a steady stream of requests takes no
      * pages from the system for it. */
@@ -44,9 +49,14 @@ lumen_status lumen_open(const lumen_options *options, lumen **out, lumen_error *
     sculpt_source sources[2] = {
         {.name = "built-in shapes", .text = (const char *)builtin_shapes, .size = builtin_shapes_size}};
     size_t count = 1;
-    if (options != NULL && options->concepts != NULL)
-        sources[count++] =
-            (sculpt_source){.name = "concepts", .text = options->concepts, .size = strlen(options->concepts)};
+    if (options != NULL && options->concepts != NULL) {
+        library->own_shapes = fnv1a(FNV_START, options->concepts, strlen(options->concepts));
+        sources[count++] = (sculpt_source){
+            .name = options->concepts_name != NULL ? options->concepts_name : "concepts",
+            .text = options->concepts,
+            .size = strlen(options->concepts),
+        };
+    }
     lumen_status status = sculpt_library_open(sources, count, &library->shapes, error);
     if (status == LUMEN_OK && pthread_mutex_init(&library->lock, NULL) != 0) {
         sculpt_library_close(library->shapes);
@@ -93,7 +103,7 @@ static void return_workspace(lumen *library, arena *workspace)
 {
     arena_reset(workspace);
     pthread_mutex_lock(&library->lock);
-    bool kept = library->workspace_count < WORKSPACES_KEPT;
+    bool kept = library->workspace_count < WORKSPACES_KEPT && arena_held(workspace) <= WORKSPACE_BYTES_KEPT;
     if (kept)
         library->workspaces[library->workspace_count++] = workspace;
     pthread_mutex_unlock(&library->lock);
@@ -132,29 +142,59 @@ static lumen_status choose_engine(const lumen *library, const char *name, const 
     return lumen_fail(error, LUMEN_ERROR_INVALID, "there is no engine '%.64s'; use auto or procedural", name);
 }
 
-/* The words room was compiled with the shipped concepts; one that came with the options is known by its name alone. To
- * the words room "a red glorp" is one unknown noun, so the words before the name are taken as adjectives. */
-static void prefer_own_name(const lumen *library, words_phrase *phrase)
+/* ---- Concepts that came with the options ------------------------------------------------------------------------ */
+
+/* The words room was compiled with the shipped concepts; others are known by their names alone. Looks for the longest run
+ * of words of the text that is such a name, in the singular or the plural, and makes it the subject. */
+static bool own_concept_at(const lumen *library, const char *words, size_t length, char name[WORDS_WORD_BYTES])
 {
-    char name[WORDS_WORD_BYTES];
-    size_t length = strlen(phrase->subject);
-    for (size_t i = 0; i <= length; i++)
-        name[i] = phrase->subject[i] == ' ' ? '_' : phrase->subject[i];
-    const char *found = name;
-    while (found != NULL && sculpt_find_concept(library->shapes, found) == NULL) {
-        found = strchr(found, '_');
-        found = found == NULL ? NULL : found + 1;
+    if (length >= WORDS_WORD_BYTES)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        name[i] = words[i] == ' ' ? '_' : words[i] >= 'A' && words[i] <= 'Z' ? (char)(words[i] - 'A' + 'a') : words[i];
+    name[length] = '\0';
+    const sculpt_concept *entry = sculpt_find_concept(library->shapes, name);
+    if (entry == NULL && length > 1 && name[length - 1] == 's') {
+        name[length - 1] = '\0';
+        entry = sculpt_find_concept(library->shapes, name);
     }
-    if (found == NULL || (found != name && phrase->concept_name[0] != '\0'))
-        return;
-    for (const char *at = name; at < found && phrase->adjective_count < WORDS_ADJECTIVES_MAX;) {
-        size_t letters = strcspn(at, "_");
-        char *adjective = phrase->adjectives[phrase->adjective_count++];
-        memcpy(adjective, at, letters);
-        adjective[letters] = '\0';
+    return entry != NULL && sculpt_is_added(entry);
+}
+
+/* The adjectives of a text whose noun no table knew are the words before the noun; "a red glorp" has one. */
+static void take_adjectives(const char *words, size_t length, words_phrase *phrase)
+{
+    for (size_t at = 0; at < length && phrase->adjective_count < WORDS_ADJECTIVES_MAX;) {
+        size_t letters = strcspn(words + at, " ");
+        letters = letters < length - at ? letters : length - at;
+        if (letters > 2 && letters < WORDS_WORD_BYTES && strncmp(words + at, "the", letters) != 0) {
+            char *adjective = phrase->adjectives[phrase->adjective_count++];
+            memcpy(adjective, words + at, letters);
+            adjective[letters] = '\0';
+        }
         at += letters + 1;
     }
-    memcpy(phrase->concept_name, found, strlen(found) + 1);
+}
+
+static void prefer_own_concept(const lumen *library, words_phrase *phrase)
+{
+    size_t total = strlen(phrase->text);
+    for (size_t length = total < WORDS_WORD_BYTES ? total : WORDS_WORD_BYTES - 1; length > 0; length--) {
+        for (size_t start = 0; start + length <= total; start++) {
+            const char *words = phrase->text + start;
+            char name[WORDS_WORD_BYTES];
+            bool whole = (start == 0 || words[-1] == ' ') && (words[length] == ' ' || words[length] == '\0');
+            if (!whole || !own_concept_at(library, words, length, name))
+                continue;
+            bool known = phrase->concept_name[0] != '\0';
+            memcpy(phrase->concept_name, name, strlen(name) + 1);
+            for (size_t i = 0; i <= strlen(name); i++)
+                phrase->subject[i] = name[i] == '_' ? ' ' : name[i];
+            if (!known)
+                take_adjectives(phrase->text, start, phrase);
+            return;
+        }
+    }
 }
 
 lumen_status pipeline_plan_request(const lumen *library, const lumen_request *request, pipeline_plan *plan,
@@ -172,15 +212,16 @@ lumen_status pipeline_plan_request(const lumen *library, const lumen_request *re
     status = words_parse(request->text, request->verb, &plan->phrase, error);
     if (status != LUMEN_OK)
         return status;
-    prefer_own_name(library, &plan->phrase);
+    if (library->own_shapes != 0)
+        prefer_own_concept(library, &plan->phrase);
     const sculpt_concept *entry = procedural_concept(library->shapes, plan->phrase.concept_name);
     if (entry == NULL)
         return lumen_fail(error, LUMEN_ERROR_FAILED, "the library knows no shapes; build it with data/sculpt");
     uint32_t points = request->points == 0 ? LUMEN_POINTS_DEFAULT : request->points;
-    plan->engine = chosen->name;
+    plan->engine = chosen;
     plan->concept_name = sculpt_concept_name(entry);
-    plan->template_type = sculpt_template_name(library->shapes, entry);
-    plan->key = shape_key(&plan->phrase, chosen->name, request->quality, request->num_parts, points, request->seed);
+    plan->template_type = sculpt_template_name(entry);
+    plan->key = shape_key(library->own_shapes, &plan->phrase, chosen->name, request->quality, request->num_parts, points, request->seed);
     return LUMEN_OK;
 }
 
@@ -209,7 +250,7 @@ lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_
         status = lumen_fail_memory(error, "a shape");
         goto cleanup;
     }
-    const engine *chosen = &library->procedural.base;
+    const engine *chosen = plan.engine;
     const engine_request order = {.phrase = &plan.phrase,
                                   .quality = request->quality,
                                   .num_parts = request->num_parts,

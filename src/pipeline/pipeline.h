@@ -8,13 +8,14 @@
 #ifndef LUMEN_PIPELINE_PIPELINE_H
 #define LUMEN_PIPELINE_PIPELINE_H
 
+#include "engine/engine.h"
 #include "procedural/sculpt.h"
 #include "words/words.h"
 
 /* What a request would make, without making it. */
 typedef struct pipeline_plan {
     words_phrase phrase;
-    const char *engine;       /* the one that would do it */
+    const engine *engine; /* the one that would do it */
     const char *concept_name; /* of the sculpt library: "palm_tree" */
     const char *template_type;
     uint64_t key;

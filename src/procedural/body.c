@@ -135,17 +135,18 @@ static lumen_status compute_hidden(const model *individual, float depth, arena *
     uint8_t *inside = arena_array(scratch, uint8_t, mesh->vertex_count);
     if (inside == NULL)
         return lumen_fail_memory(error, "the visible side of a part");
-    part_field joined = {0};
-    for (uint32_t k = 0; k < individual->part_count; k++)
-        if (individual->parts[k].join > 0.0f && !individual->parts[k].merged)
-            joined = field_of(individual, k);
+    part_set all = {0};
+    for (uint32_t k = 0; k < individual->part_count; k++) {
+        const model_part *other = &individual->parts[k];
+        all.holds[k] = !other->merged;
+        all.blend = other->join > all.blend ? other->join : all.blend;
+        for (uint32_t i = other->first_solid; i < other->first_solid + other->solid_count; i++)
+            all.blend = individual->solids[i].blend > all.blend ? individual->solids[i].blend : all.blend;
+    }
     float x[BATCH], y[BATCH], z[BATCH];
     for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
         uint32_t batch = gather_vertices(mesh, first, x, y, z);
         neighborhood near;
-        part_set all = {.blend = joined.parts.blend};
-        for (uint32_t k = 0; k < individual->part_count; k++)
-            all.holds[k] = !individual->parts[k].merged;
         look_around(individual, &all, batch, x, y, z, &near);
         float skin[BATCH];
         float one[BATCH];
@@ -256,7 +257,7 @@ static void thicken(solid *one, float least_thickness)
             one->size[axis] = one->size[axis] > half ? one->size[axis] : half;
         break;
     }
-    one->reach += half;
+    one->reach += 0.87f * least_thickness; /* the corner of a box moves the farthest: by the root of three halves */
     one->thickness = one->thickness > least_thickness ? one->thickness : least_thickness;
 }
 

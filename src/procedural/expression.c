@@ -291,7 +291,7 @@ vec3 expression_value(const sculpt_template *shape, expression code, const vec3 
         case OPERATION_FLOOR:
             stack[top] = vec3_make(floorf(stack[top].x), floorf(stack[top].y), floorf(stack[top].z));
             continue;
-        case OPERATION_LENGTH: stack[top] = spread(vec3_length(stack[top])); continue;
+        case OPERATION_LENGTH: stack[top] = bounded(spread(vec3_length(stack[top]))); continue;
         case OPERATION_RANDOM: stack[top] = spread(random_value(stack[top].x, seed)); continue;
         case OPERATION_VECTOR:
             top -= 2;

@@ -68,6 +68,10 @@ static void read_number(lexer *input, token *out)
         lexer_fail(input, "a number has more than 15 digits; round it");
         return;
     }
+    if (value / scale > 1e6) {
+        lexer_fail(input, "a number is larger than a million; make it smaller");
+        return;
+    }
     out->kind = TOKEN_NUMBER;
     out->number = (float)(value / scale);
 }

@@ -86,6 +86,7 @@ static lumen_status run_solid(building *state, const statement *step)
     solid made = {
         .kind = step->solid,
         .use = step->use,
+        .group = (uint8_t)state->part,
         .round = size_of(state, step->round) * scale,
         .blend = step->blend.count == 0 ? part->blend : size_of(state, step->blend) * scale,
         .accent = step->color != 0,
@@ -214,8 +215,8 @@ static lumen_status run(building *state)
 
 /* ---- Parts ------------------------------------------------------------------------------------------------------- */
 
-/* Fewer parts than the template has: the last one that nothing else is attached to joins its parent (or the
- * first part), again and again. */
+/* Fewer parts than the template has: the last one joins the part that it is attached to (or the first), again and
+ * again; what was attached to it hangs on that part then. */
 static void merge_parts(model *individual, uint8_t *owners, uint32_t solid_count, uint32_t parts_max)
 {
     uint32_t left = individual->part_count;
@@ -235,7 +236,8 @@ static void merge_parts(model *individual, uint8_t *owners, uint32_t solid_count
     }
 }
 
-/* Two neighbouring parts of one color could not be told apart: every second one becomes a little lighter. */
+/* Two neighbouring parts of one color could not be told apart: every second one becomes a
+ * little lighter, or darker where it is light. */
 static void separate_colors(model *individual)
 {
     for (uint32_t k = 1; k < individual->part_count; k++) {
@@ -261,9 +263,10 @@ static void sort_by_part(building *state)
     uint32_t made = 0;
     for (uint32_t k = 0; k < individual->part_count; k++) {
         individual->parts[k].first_solid = made;
-        for (uint32_t i = 0; i < state->solid_count; i++)
-            if (state->owners[i] == k)
-                individual->solids[made++] = state->solids[i];
+        for (uint32_t group = 0; group < individual->part_count; group++)
+            for (uint32_t i = 0; i < state->solid_count; i++)
+                if (state->owners[i] == k && state->solids[i].group == group)
+                    individual->solids[made++] = state->solids[i];
         individual->parts[k].solid_count = made - individual->parts[k].first_solid;
     }
     individual->solid_count = made;

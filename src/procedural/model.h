@@ -24,6 +24,7 @@ typedef struct solid {
     uint8_t use;   /* solid_use */
     bool mirrored; /* stands at -x */
     bool accent;   /* has a color of its own */
+    uint8_t group; /* the part that the template gave it to: cuts and keeps concern their own group alone */
     uint8_t rgb[3];
     float blend;
     float round;

@@ -72,30 +72,45 @@ void look_around(const model *individual, const part_set *parts, uint32_t count,
     }
 }
 
+/* Adds one solid to the distances of its group so far. */
+static void combine_solid(const solid *one, uint32_t count, float *group, const float *distances)
+{
+    if (one->use == SOLID_ADD)
+        solid_unite(count, group, distances, one->blend);
+    else if (one->use == SOLID_CUT)
+        solid_subtract(count, group, distances, one->blend);
+    else
+        solid_intersect(count, group, distances, one->blend);
+}
+
 bool part_distances(const model *individual, uint32_t k, const neighborhood *near, float *distances)
 {
     const model_part *part = &individual->parts[k];
+    float group[BATCH];
     float one_distances[BATCH];
     bool any = false;
-    for (uint32_t a = 0; a < near->active_count; a++) {
+    for (uint32_t a = 0; a < near->active_count;) {
         uint32_t index = near->active[a];
-        if (index < part->first_solid || index >= part->first_solid + part->solid_count)
-            continue;
-        const solid *one = &individual->solids[index];
-        if (!any && one->use != SOLID_ADD)
-            continue;
-        if (!any) {
-            solid_distances(one, near->pieces[index], near->count, near->x, near->y, near->z, distances);
-            any = true;
+        const solid *first = &individual->solids[index];
+        /* Not of this part; or nothing there yet to cut. */
+        if (index < part->first_solid || index >= part->first_solid + part->solid_count || first->use != SOLID_ADD) {
+            a++;
             continue;
         }
-        solid_distances(one, near->pieces[index], near->count, near->x, near->y, near->z, one_distances);
-        if (one->use == SOLID_ADD)
-            solid_unite(near->count, distances, one_distances, one->blend);
-        else if (one->use == SOLID_CUT)
-            solid_subtract(near->count, distances, one_distances, one->blend);
-        else
-            solid_intersect(near->count, distances, one_distances, one->blend);
+        float *target = any ? group : distances;
+        solid_distances(first, near->pieces[index], near->count, near->x, near->y, near->z, target);
+        for (a++; a < near->active_count; a++) {
+            index = near->active[a];
+            const solid *one = &individual->solids[index];
+            if (index >= part->first_solid + part->solid_count || one->group != first->group)
+                break;
+            solid_distances(one, near->pieces[index], near->count, near->x, near->y, near->z, one_distances);
+            combine_solid(one, near->count, target, one_distances);
+        }
+        /* A part that was merged into this one keeps its fillet. */
+        if (any)
+            solid_unite(near->count, distances, group, individual->parts[first->group].join);
+        any = true;
     }
     return any;
 }

@@ -63,7 +63,7 @@ frame frame_of_model(void)
 
 frame frame_inside(const frame *outer, vec3 place, vec3 degrees, float scale)
 {
-    frame inner = {.origin = frame_point(outer, place), .scale = outer->scale * scale};
+    frame inner = {.origin = frame_point(outer, place), .scale = float_clamp(outer->scale * scale, 0.0f, 1e3f)};
     float rows[9];
     turn_rows(degrees, rows);
     turn_compose(outer->rotation, rows, inner.rotation);

@@ -59,7 +59,7 @@ static lumen_status generate(const engine *self, const engine_request *request, 
 
     uint32_t indices[LUMEN_PARTS_MAX];
     *result = (engine_result){
-        .template_type = sculpt_template_name(library, entry),
+        .template_type = sculpt_template_name(entry),
         .concept_name = spoken_name(memory, sculpt_concept_name(entry)),
         .part_names = arena_array(memory, const char *, individual->part_count),
         .part_colors = arena_allocate_array(memory, individual->part_count, sizeof *result->part_colors),

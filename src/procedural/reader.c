@@ -341,6 +341,13 @@ static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *e
             "%s:%u: concept '%s' is made of '%s', which is neither a template nor a concept that leads to "
             "one within %d steps; define it or correct the name",
             entry->file, entry->line, entry->name, entry->parent, SCULPT_ANCESTORS_MAX);
+    const sculpt_concept *ancestor = entry->base;
+    for (int steps = 0; ancestor != NULL && steps <= SCULPT_ANCESTORS_MAX; steps++)
+        find_shape(library, ancestor, SCULPT_ANCESTORS_MAX, &ancestor);
+    if (ancestor != NULL)
+        return lumen_fail(error, LUMEN_ERROR_INVALID,
+                          "%s:%u: concept '%s' has itself among its ancestors; make one of them of a template", entry->file,
+                          entry->line, entry->name);
     for (uint32_t i = 0; i < entry->proportion_count; i++)
         if (!has_parameter(entry->shape, entry->proportions[i].name))
             return lumen_fail(error, LUMEN_ERROR_INVALID,
@@ -415,8 +422,12 @@ const char *sculpt_concept_name(const sculpt_concept *entry)
     return entry->name;
 }
 
-const char *sculpt_template_name(const sculpt_library *library, const sculpt_concept *entry)
+bool sculpt_is_added(const sculpt_concept *entry)
 {
-    (void)library;
+    return entry->source > 0;
+}
+
+const char *sculpt_template_name(const sculpt_concept *entry)
+{
     return entry->shape->name;
 }

@@ -42,6 +42,9 @@ const sculpt_concept *sculpt_find_concept(const sculpt_library *library, const c
 size_t sculpt_concept_count(const sculpt_library *library);
 const sculpt_concept *sculpt_concept_at(const sculpt_library *library, size_t index);
 const char *sculpt_concept_name(const sculpt_concept *entry);
-const char *sculpt_template_name(const sculpt_library *library, const sculpt_concept *entry);
+
+/* True when it stands in another source than the first: it came beside the shipped ones. */
+bool sculpt_is_added(const sculpt_concept *entry);
+const char *sculpt_template_name(const sculpt_concept *entry);
 
 #endif

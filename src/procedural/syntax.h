@@ -82,7 +82,7 @@ typedef enum solid_kind {
     SOLID_BOX,       /* center, three half sizes */
     SOLID_ROD,       /* from, to, radius [, radius at the end]: flat ends */
     SOLID_RING,      /* center, axis, radius, thickness */
-    SOLID_LATHE,     /* foot, axis, (radius, height) three times or more: a profile turned about the axis */
+    SOLID_LATHE,     /* foot, axis, (radius, height) twice or more: a profile turned about the axis */
     SOLID_SLAB       /* center, thickness, (x, y) three times or more: an outline given thickness along z */
 } solid_kind;
 

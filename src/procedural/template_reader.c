@@ -385,8 +385,12 @@ static bool read_options(template_reading *state, statement *out)
             if (state->input->next.kind == TOKEN_COLOR) {
                 slot = add_color(state, "", lexer_take(state->input).rgb);
             } else {
-                slot = find_color(shape_of(state), state->input->next.name);
-                if (slot < 0)
+                slot = state->input->next.kind == TOKEN_NAME
+                           ? find_color(shape_of(state), state->input->next.name)
+                           : -1;
+                if (state->input->next.kind != TOKEN_NAME)
+                    lexer_fail(state->input, "a color's name or #rrggbb is missing behind color");
+                else if (slot < 0)
                     lexer_fail(state->input, "there is no color '%s'; name one above: color %s #8a5a33",
                                state->input->next.name, state->input->next.name);
                 else

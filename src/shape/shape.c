@@ -13,11 +13,11 @@ typedef struct owned_shape {
     arena *memory;
 } owned_shape;
 
-uint64_t shape_key(const words_phrase *phrase, const char *pipeline, lumen_quality quality, uint32_t num_parts,
+uint64_t shape_key(uint64_t shapes, const words_phrase *phrase, const char *pipeline, lumen_quality quality, uint32_t num_parts,
                    uint32_t points, uint64_t seed)
 {
     char settings[160];
-    snprintf(settings, sizeof settings, "\n%s\n%d\n%u\n%u\n%llu\n%s", pipeline, (int)quality, num_parts, points,
+    snprintf(settings, sizeof settings, "\n%016llx\n%s\n%d\n%u\n%u\n%llu\n%s", (unsigned long long)shapes, pipeline, (int)quality, num_parts, points,
              (unsigned long long)seed, lumen_version());
     uint64_t key = fnv1a(FNV_START, phrase->canonical, strlen(phrase->canonical));
     return fnv1a(key, settings, strlen(settings));

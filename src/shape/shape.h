@@ -15,8 +15,9 @@ typedef struct shape_facts {
     uint64_t key;
 } shape_facts;
 
-/* A key for requests that mean the same: equal canonical text, engine, quality, parts, points and seed. */
-uint64_t shape_key(const words_phrase *phrase, const char *pipeline, lumen_quality quality, uint32_t num_parts,
+/* A key for requests that mean the same: equal canonical text, engine, quality, parts, points and seed. `shapes` stands
+ * for the shapes that came with the options (0: none). */
+uint64_t shape_key(uint64_t shapes, const words_phrase *phrase, const char *pipeline, lumen_quality quality, uint32_t num_parts,
                    uint32_t points, uint64_t seed);
 
 /* Samples the surfaces, moves and scales points and meshes into [-1, 1] so that the points' longest side

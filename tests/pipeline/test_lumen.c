@@ -1,5 +1,6 @@
 /* The public header, used as a stranger would: open, generate, look, write, close. */
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,6 +85,10 @@ static void every_concept_becomes_closed_manifold_parts(void **state)
         for (char *at = text; *at != '\0'; at++)
             *at = *at == '_' ? ' ' : *at;
         lumen_shape *shape = make(text);
+        if (strcmp(shape->concept_name, text) != 0) {
+            print_error("%s is made as %s\n", text, shape->concept_name);
+            faults++;
+        }
         uint32_t filled = 0;
         for (uint32_t k = 0; k < shape->part_count; k++) {
             mesh_report report;
@@ -133,6 +138,42 @@ static void fewer_parts_can_be_asked_for(void **state)
         assert_int_equal(lumen_generate(library, &request, &shape, &error), LUMEN_OK);
         assert_int_equal(shape->part_count, parts < 6 ? parts : 6);
         lumen_shape_free(shape);
+    }
+}
+
+/* Points of the whole and of the merged shape lie in the same place: nothing is carved away by a neighbor's cuts. */
+static void a_merged_shape_is_the_same_shape(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"car", "church", "truck", "avocado", "cat", "bus"};
+    for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+        lumen_shape *whole = make(texts[t]);
+        lumen_shape *merged;
+        lumen_error error;
+        const lumen_request request = {.text = texts[t], .num_parts = 1};
+        assert_int_equal(lumen_generate(library, &request, &merged, &error), LUMEN_OK);
+        for (int axis = 0; axis < 3; axis++)
+            if (fabsf(whole->bounding_box_max[axis] - merged->bounding_box_max[axis]) > 0.06f)
+                fail_msg("%s: axis %d reaches %g instead of %g", texts[t], axis, (double)merged->bounding_box_max[axis],
+                         (double)whole->bounding_box_max[axis]);
+        /* Every point of the whole has one of the merged shape near. */
+        uint32_t far = 0;
+        for (uint32_t i = 0; i < whole->point_count; i++) {
+            float nearest = 9.0f;
+            for (uint32_t k = 0; k < merged->point_count; k++) {
+                float square = 0.0f;
+                for (uint32_t axis = 0; axis < 3; axis++) {
+                    float gap = whole->positions[3 * i + axis] - merged->positions[3 * k + axis];
+                    square += gap * gap;
+                }
+                nearest = square < nearest ? square : nearest;
+            }
+            far += nearest > 0.15f * 0.15f;
+        }
+        if (far > whole->point_count / 50)
+            fail_msg("%s: %u points are far from the merged shape", texts[t], far);
+        lumen_shape_free(whole);
+        lumen_shape_free(merged);
     }
 }
 
@@ -189,7 +230,7 @@ static void own_concepts_come_beside_the_shipped_ones(void **state)
     lumen_error error = {0};
     lumen_options options = {.concepts = "template blob\nparts lump\npart lump\nball (0,0,0), 1\n"
                                          "concept horse of blob\n"
-                                         "concept glorp of horse\n"};
+                                         "concept glorp of horse\nconcept dragon_horse of blob\n"};
     assert_int_equal(lumen_open(&options, &own, &error), LUMEN_OK);
     lumen_shape *shape;
     const lumen_request request = {.text = "horse"};
@@ -198,13 +239,20 @@ static void own_concepts_come_beside_the_shipped_ones(void **state)
     lumen_shape_free(shape);
     /* Relatives that were shipped stay what they are; new names are known at once. */
     static const char *const texts[][2] = {
-        {"pony", "quadruped"}, {"glorp", "blob"}, {"a red glorp", "blob"}, {"owl", "bird"}};
-    for (size_t i = 0; i < 4; i++) {
+        {"pony", "quadruped"}, {"glorp", "blob"}, {"a red glorp", "blob"}, {"owl", "bird"},
+        {"two glorps dancing", "blob"}, {"dragon horse", "blob"}, {"dragon", "dragon"}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const lumen_request other = {.text = texts[i][0]};
         assert_int_equal(lumen_generate(own, &other, &shape, &error), LUMEN_OK);
         assert_string_equal(shape->template_type, texts[i][1]);
         lumen_shape_free(shape);
     }
+    /* An own horse is no shipped horse to a cache. */
+    lumen_shape *shipped = make("horse");
+    assert_int_equal(lumen_generate(own, &request, &shape, &error), LUMEN_OK);
+    assert_string_not_equal(shape->key, shipped->key);
+    lumen_shape_free(shape);
+    lumen_shape_free(shipped);
     lumen_close(own);
     options.concepts = "concept horse of nowhere\n";
     assert_int_equal(lumen_open(&options, &own, &error), LUMEN_ERROR_INVALID);
@@ -287,6 +335,7 @@ int main(void)
         cmocka_unit_test(every_concept_becomes_closed_manifold_parts),
         cmocka_unit_test(counts_are_exact),
         cmocka_unit_test(fewer_parts_can_be_asked_for),
+        cmocka_unit_test(a_merged_shape_is_the_same_shape),
         cmocka_unit_test(what_means_the_same_has_the_same_key),
         cmocka_unit_test(a_wrong_request_is_refused_with_a_reason),
         cmocka_unit_test(own_concepts_come_beside_the_shipped_ones),

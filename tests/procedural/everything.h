@@ -36,7 +36,7 @@ static const char everything[] =
 
 /* Of the seeds 0, 1 and 2, on little-endian machines. A change of the engine that is meant changes them; print_digests
  * says the new ones. */
-static const uint64_t everything_digests[] = {0xc588538d26ccb8b3, 0xe1e55b9497ffa914, 0xc705375d4fc9b108};
+static const uint64_t everything_digests[] = {0x6480aeeb4173df69, 0x1c3d469a37efbbc1, 0x121ebc76eafd4236};
 
 static uint64_t digest(const lumen_shape *shape)
 {

@@ -147,7 +147,7 @@ static void a_later_concept_replaces_an_earlier_one(void **state)
     assert_int_equal(sculpt_concept_count(library), 2);
     assert_float_equal(build(library, "child", memory)->solids[0].center.x, 15.0f, 1e-5f);
     assert_null(sculpt_find_concept(library, "nothing"));
-    assert_string_equal(sculpt_template_name(library, sculpt_find_concept(library, "child")), "t");
+    assert_string_equal(sculpt_template_name(sculpt_find_concept(library, "child")), "t");
     arena_destroy(memory);
     sculpt_library_close(library);
 }
@@ -225,6 +225,7 @@ static void faults_are_named_with_file_and_line(void **state)
     refuse("template t\nparts a\nset x 1\nlet x 2\n", "already");
     refuse("concept a of b\n", "neither a template nor a concept");
     refuse("concept a of b\nconcept b of a\n", "within");
+    refuse("template a\nparts p\nconcept a of b\nconcept b of a\n", "itself among its ancestors");
     refuse("concept a\n", "names what it varies");
     refuse("template t\nparts a\nconcept a of t loud\n", "'loud'");
     refuse("template t\nparts a\nconcept a of t\nsize 1\n", "'size'");

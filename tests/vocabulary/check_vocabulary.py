@@ -77,8 +77,7 @@ def main():
     here = Path(__file__).parent
     refined = read_refined(here / "refined_templates.txt")
     for name, size, bar in LISTS:
-        if (here / name).exists():
-            measure(arguments.lumen, here / name, size, bar, refined)
+        measure(arguments.lumen, here / name, size, bar, refined)
 
 
 if __name__ == "__main__":
