@@ -200,9 +200,10 @@ static lumen_quality choose_quality(const generate_options *options)
     return options->quality_given || !pictures ? options->request.quality : LUMEN_QUALITY_HIGH;
 }
 
-/* Makes and writes one shape after the other. A text that fails is told, and the rest goes on. */
-static int generate_all(lumen *library, const generate_options *options, const text_list *list, lumen_shape **kept,
-                        size_t *kept_count)
+/* Makes and writes one shape after the other, and draws it on the sheet, if there is one. A text that fails is told, and
+ * the rest goes on. */
+static int generate_all(lumen *library, const generate_options *options, const text_list *list, sheet_drawing *sheet,
+                        size_t *drawn)
 {
     int result = EXIT_DONE;
     progress_bar bar;
@@ -213,46 +214,57 @@ static int generate_all(lumen *library, const generate_options *options, const t
         request.text = list->texts[i];
         request.quality = choose_quality(options);
         lumen_shape *shape = NULL;
-        lumen_error error;
-        int status;
+        lumen_error error = {0};
+        int status = EXIT_DONE;
         if (options->explain) {
             status = explain(library, &request);
-        } else if (lumen_generate(library, &request, &shape, &error) != LUMEN_OK) {
+        } else if (lumen_generate(library, &request, &shape, &error) != LUMEN_OK ||
+                   (sheet != NULL && sheet_draw(sheet, *drawn, shape, &error) != LUMEN_OK)) {
             progress_clear(&bar);
             status = list->count > 1 ? complain(EXIT_FAILED, "text %zu: %s", i + 1, error.message)
                                      : complain(EXIT_FAILED, "%s", error.message);
         } else {
+            *drawn += sheet != NULL;
             status = write_outputs(options, shape, &bar);
         }
-        if (shape != NULL && kept != NULL)
-            kept[(*kept_count)++] = shape;
-        else
-            lumen_shape_free(shape);
+        lumen_shape_free(shape);
         result = status != EXIT_DONE ? status : result;
     }
     progress_clear(&bar);
     return result;
 }
 
+static lumen_status save_sheet(sheet_drawing *sheet, const char *path, lumen_error *error)
+{
+    picture_image image = {0};
+    buffer bytes;
+    buffer_open(&bytes, FILES_BYTES_MAX);
+    sheet_close(sheet, &image);
+    lumen_status status = picture_write_png(&image, &bytes, error);
+    if (status == LUMEN_OK)
+        status = files_save(&bytes, path, error);
+    picture_free(&image);
+    buffer_close(&bytes);
+    return status;
+}
+
 static int run(const generate_options *options, lumen *library, const text_list *list)
 {
     int result = check_outputs(options, list->count);
-    if (result != EXIT_DONE || options->sheet == NULL)
-        return result != EXIT_DONE ? result : generate_all(library, options, list, NULL, NULL);
-    lumen_shape **kept = calloc(list->count, sizeof *kept);
-    size_t count = 0;
-    if (kept == NULL)
-        return complain(EXIT_FAILED, "memory ran out for a sheet of %zu shapes; split the list", list->count);
-    result = generate_all(library, options, list, kept, &count);
+    size_t drawn = 0;
+    if (result != EXIT_DONE || options->sheet == NULL || options->explain)
+        return result != EXIT_DONE ? result : generate_all(library, options, list, NULL, &drawn);
+    sheet_drawing *sheet;
     lumen_error error;
-    if (count > 0 && files_write_sheet((const lumen_shape *const *)kept, count, 0, options->image_size, options->sheet,
-                                       &error) != LUMEN_OK)
+    if (sheet_open(list->count, 0, options->image_size, &sheet, &error) != LUMEN_OK)
+        return complain(EXIT_FAILED, "%s", error.message);
+    result = generate_all(library, options, list, sheet, &drawn);
+    if (drawn == 0)
+        sheet_close(sheet, NULL);
+    else if (save_sheet(sheet, options->sheet, &error) != LUMEN_OK)
         result = complain(EXIT_FAILED, "%s", error.message);
-    else if (count > 0 && !options->quiet)
-        printf("%s  %zu shapes\n", options->sheet, count);
-    for (size_t i = 0; i < count; i++)
-        lumen_shape_free(kept[i]);
-    free(kept);
+    else if (!options->quiet)
+        printf("%s  %zu shapes\n", options->sheet, drawn);
     return result;
 }
 

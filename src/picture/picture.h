@@ -60,6 +60,15 @@ lumen_status picture_render(const lumen_shape *shape, const picture_options *opt
 lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
                            picture_image *image, lumen_error *error);
 
+/* The same, tile by tile, so that a shape can be given back as soon as it is drawn. */
+typedef struct sheet_drawing sheet_drawing;
+
+lumen_status sheet_open(size_t count, uint32_t columns, uint32_t tile, sheet_drawing **out, lumen_error *error);
+lumen_status sheet_draw(sheet_drawing *sheet, size_t index, const lumen_shape *shape, lumen_error *error);
+
+/* Gives back the drawing and hands its image to `image` (NULL: the image goes too). */
+void sheet_close(sheet_drawing *sheet, picture_image *image);
+
 /* Appends the image as PNG (RGB, 8 bits, sRGB chunk). */
 lumen_status picture_write_png(const picture_image *image, buffer *out, lumen_error *error);
 

@@ -258,10 +258,18 @@ static lumen_status draw_tile(const lumen_shape *shape, text_face *face, arena *
     return LUMEN_OK;
 }
 
-lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
-                           picture_image *image, lumen_error *error)
+struct sheet_drawing {
+    picture_image image;
+    text_face *face;
+    arena *scratch;
+    size_t count;
+    uint32_t columns;
+    uint32_t tile;
+};
+
+lumen_status sheet_open(size_t count, uint32_t columns, uint32_t tile, sheet_drawing **out, lumen_error *error)
 {
-    *image = (picture_image){0};
+    *out = NULL;
     if (count == 0 || count > PICTURE_SHEET_MAX)
         return lumen_fail(error, LUMEN_ERROR_INVALID, "a sheet of %zu shapes cannot be drawn; choose 1 to %d", count,
                           PICTURE_SHEET_MAX);
@@ -274,20 +282,59 @@ lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint3
         columns = choose_columns(count);
     columns = columns < count ? columns : (uint32_t)count;
     uint32_t rows = (uint32_t)((count + columns - 1) / columns);
-    uint32_t step_x = tile + SHEET_GAP, step_y = tile + caption_height(tile) + SHEET_GAP;
-
-    text_face *face = NULL;
-    arena *scratch = arena_create(MEMORY_LIMIT);
-    lumen_status status = scratch == NULL ? lumen_fail_memory(error, "a sheet") : text_open(&face, error);
+    sheet_drawing *sheet = calloc(1, sizeof *sheet);
+    if (sheet == NULL)
+        return lumen_fail_memory(error, "a sheet");
+    sheet->count = count;
+    sheet->columns = columns;
+    sheet->tile = tile;
+    sheet->scratch = arena_create(MEMORY_LIMIT);
+    lumen_status status = sheet->scratch == NULL ? lumen_fail_memory(error, "a sheet") : text_open(&sheet->face, error);
     if (status == LUMEN_OK)
-        status = make_image(2 * SHEET_MARGIN + columns * step_x - SHEET_GAP,
-                            2 * SHEET_MARGIN + rows * step_y - SHEET_GAP, image, error);
+        status = make_image(2 * SHEET_MARGIN + columns * (tile + SHEET_GAP) - SHEET_GAP,
+                            2 * SHEET_MARGIN + rows * (tile + caption_height(tile) + SHEET_GAP) - SHEET_GAP,
+                            &sheet->image, error);
+    if (status != LUMEN_OK) {
+        sheet_close(sheet, NULL);
+        return status;
+    }
+    *out = sheet;
+    return LUMEN_OK;
+}
+
+lumen_status sheet_draw(sheet_drawing *sheet, size_t index, const lumen_shape *shape, lumen_error *error)
+{
+    if (index >= sheet->count)
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "a sheet of %zu tiles has no tile %zu; open a larger one",
+                          sheet->count, index + 1);
+    uint32_t x = SHEET_MARGIN + (uint32_t)(index % sheet->columns) * (sheet->tile + SHEET_GAP);
+    uint32_t y =
+        SHEET_MARGIN + (uint32_t)(index / sheet->columns) * (sheet->tile + caption_height(sheet->tile) + SHEET_GAP);
+    return draw_tile(shape, sheet->face, sheet->scratch, &sheet->image, sheet->tile, x, y, error);
+}
+
+void sheet_close(sheet_drawing *sheet, picture_image *image)
+{
+    if (sheet == NULL)
+        return;
+    if (image != NULL)
+        *image = sheet->image;
+    else
+        picture_free(&sheet->image);
+    text_close(sheet->face);
+    arena_destroy(sheet->scratch);
+    free(sheet);
+}
+
+lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
+                           picture_image *image, lumen_error *error)
+{
+    *image = (picture_image){0};
+    sheet_drawing *sheet;
+    lumen_status status = sheet_open(count, columns, tile, &sheet, error);
     for (size_t i = 0; status == LUMEN_OK && i < count; i++)
-        status = draw_tile(shapes[i], face, scratch, image, tile, SHEET_MARGIN + (uint32_t)(i % columns) * step_x,
-                           SHEET_MARGIN + (uint32_t)(i / columns) * step_y, error);
-    if (status != LUMEN_OK)
-        picture_free(image);
-    text_close(face);
-    arena_destroy(scratch);
+        status = sheet_draw(sheet, i, shapes[i], error);
+    if (sheet != NULL)
+        sheet_close(sheet, status == LUMEN_OK ? image : NULL);
     return status;
 }
