@@ -109,7 +109,7 @@ typedef struct lumen_shape {
     const uint8_t *colors;       /* (N, 3) sRGB */
     uint32_t part_count;         /* P */
     const char *const *part_names;      /* (P) in the template's order */
-    const uint8_t *part_colors;         /* (P, 3) sRGB, one colour that stands for the part */
+    const uint8_t *part_colors;         /* (P, 3) sRGB, one color that stands for the part */
     const lumen_mesh *part_meshes;      /* (P) closed surfaces in the frame of the points; a part may be empty */
     float bounding_box_min[3];   /* of the points */
     float bounding_box_max[3];

@@ -2,12 +2,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "pipeline/pipeline.h"
+
+enum { MEMORY_WANTED = 64 }; /* MiB: the largest picture of one shape, with room */
 
 static const char help[] =
     "lumen preflight: can this machine run Lumen?\n"
@@ -29,6 +30,24 @@ static void describe_processor(char *text, size_t size)
     snprintf(text, size, "%s%s, %ld cores", architecture, extensions, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
+/* MiB that can be had without swapping, by the kernel's own estimate; where it gives none, all there is. */
+static double available_memory(void)
+{
+    double mebibytes = 0.0;
+    char line[256];
+    FILE *facts = fopen("/proc/meminfo", "r");
+    while (facts != NULL && mebibytes == 0.0 && fgets(line, sizeof line, facts) != NULL) {
+        unsigned long long kibibytes;
+        if (sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1)
+            mebibytes = (double)kibibytes / 1024.0;
+    }
+    if (facts != NULL)
+        fclose(facts);
+    if (mebibytes == 0.0)
+        mebibytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
+    return mebibytes;
+}
+
 static void report(bool good, const char *what, const char *found)
 {
     printf("%-5s %-12s %s\n", good ? "ok" : "FAIL", what, found);
@@ -47,16 +66,9 @@ int command_preflight(int count, char **arguments)
     describe_processor(found, sizeof found);
     report(true, "processor", found);
 
-    struct sysinfo memory;
-    bool enough = true;
-    if (sysinfo(&memory) == 0) {
-        double total = (double)memory.totalram * memory.mem_unit / (1 << 20);
-        double free_now = (double)(memory.freeram + memory.bufferram) * memory.mem_unit / (1 << 20);
-        enough = total >= 128;
-        snprintf(found, sizeof found, "%.0f MiB, %.0f free; the procedural engine wants 40", total, free_now);
-    } else {
-        snprintf(found, sizeof found, "unknown; the procedural engine wants 40 MiB");
-    }
+    double available = available_memory();
+    bool enough = available >= MEMORY_WANTED;
+    snprintf(found, sizeof found, "%.0f MiB available; shapes want 40, a picture %d", available, MEMORY_WANTED);
     report(enough, "memory", found);
 
     lumen *library = NULL;

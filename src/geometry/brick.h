@@ -19,11 +19,11 @@ enum { BRICK_SIDE = 4, BRICK_CORNERS = 64 };
 #define BRICK_FIRST_Z UINT64_C(0x000000000000ffff)
 
 /* The bricks of a lattice lie in arrays of `total`, x fastest, with one empty brick behind the last along
- * each axis, so that a brick's neighbour at the far side can always be looked up. */
+ * each axis, so that a brick's neighbor at the far side can always be looked up. */
 typedef struct brick_grid {
     const isosurface_lattice *lattice;
     uint32_t bricks[3]; /* number along each axis without the empty ones */
-    size_t step[3];     /* from a brick to its neighbour along each axis */
+    size_t step[3];     /* from a brick to its neighbor along each axis */
     size_t total;
     uint64_t *inside; /* (total) */
 

@@ -238,7 +238,7 @@ static lumen_status list_add(brick_list *list, arena *scratch, size_t brick, lum
     return LUMEN_OK;
 }
 
-/* Writes which corners of a brick and of its three far neighbours end an edge of this brick that is cut.
+/* Writes which corners of a brick and of its three far neighbors end an edge of this brick that is cut.
  * Returns whether any is. */
 static bool ends_of_cut_edges(const brick_grid *grid, size_t index, uint64_t ends[4])
 {
@@ -270,7 +270,7 @@ static uint64_t whole_octants(uint64_t corners)
 }
 
 /* Asks what is missing at the ends of a brick's cut edges. A brick that learnt something new goes onto the
- * list, with the three neighbours whose edges end in it. */
+ * list, with the three neighbors whose edges end in it. */
 static lumen_status ask_missing_ends(brick_search_state *search, size_t index, brick_list *list)
 {
     const brick_grid *grid = search->grid;

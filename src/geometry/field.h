@@ -18,10 +18,10 @@ typedef struct scalar_field {
                              lumen_error *error);
     void *user;
 
-    /* A bound on |value(a) - value(b)| / |a - b|: 1 for a true signed distance. Where a brick's centre
+    /* A bound on |value(a) - value(b)| / |a - b|: 1 for a true signed distance. Where a brick's center
      * value proves that the surface cannot reach it, the brick is not evaluated. 0: no bound is known
      * and every brick is evaluated. A bound that is a little too small loses no watertightness: a
-     * surface that leaves an evaluated brick is followed into its neighbour all the same. */
+     * surface that leaves an evaluated brick is followed into its neighbor all the same. */
     float lipschitz;
 } scalar_field;
 

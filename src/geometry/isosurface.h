@@ -6,7 +6,7 @@
  *     status = isosurface_extract(&field, &lattice, scratch, result, &mesh, &error);
  *
  * Marching cubes (Lorensen & Cline 1987) with the ambiguity of a face decided by that face alone
- * (inside corners are kept apart), so that neighbouring cells always agree, and with polygons cut so
+ * (inside corners are kept apart), so that neighboring cells always agree, and with polygons cut so
  * that no diagonal lies in a cell's face: the result is a closed 2-manifold whatever the field says, also
  * when it says what is not a number (then the place is outside). Corners on the border of the lattice count
  * as outside whatever their value, so a surface that would leave is closed 1/100 of a cell before the border.

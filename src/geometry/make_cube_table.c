@@ -7,7 +7,7 @@
  * two cells that share a face always agree. The segments close to loops, one for each sheet of surface.
  *
  * A loop is cut into triangles by diagonals. A diagonal between two vertices that lie on edges of one and
- * the same face is forbidden: the neighbouring cell might have the same edge, which would then belong to
+ * the same face is forbidden: the neighboring cell might have the same edge, which would then belong to
  * four triangles. Of the allowed triangulations the one with the shortest diagonals is taken. There is one
  * for every loop of every case; this program would stop the build if there were not.
  */
@@ -33,7 +33,7 @@ static int edge_corner(int edge)
     return (edge & 1) << first | (edge >> 1 & 1) << second;
 }
 
-/* The edge between two neighbouring corners. */
+/* The edge between two neighboring corners. */
 static int edge_between(int a, int b)
 {
     for (int edge = 0; edge < CUBE_EDGES; edge++) {

@@ -7,7 +7,7 @@
  * kept brick. Everything is ordered by brick, then axis, then corner: the same on every machine.
  *
  * A vertex belongs to the edge it lies on and an edge to the brick of its first corner. The number of a
- * neighbour's vertex is found by counting the cut edges before it, so there is no table of edges.
+ * neighbor's vertex is found by counting the cut edges before it, so there is no table of edges.
  */
 #include "geometry/brick.h"
 
@@ -236,7 +236,7 @@ static inline unsigned span_place(unsigned corner)
     return (corner & 3) + SPAN * (corner >> 2 & 3) + SPAN * SPAN * (corner >> 4);
 }
 
-/* Takes over the vertices of a neighbour's cut edges along `axis` that start at the corners `shared`. */
+/* Takes over the vertices of a neighbor's cut edges along `axis` that start at the corners `shared`. */
 static inline void take_vertices(const cut_brick *neighbor, int axis, uint64_t shared, unsigned offset,
                                  uint32_t *vertices)
 {

@@ -106,8 +106,6 @@ static lumen_status run_solid(building *state, const statement *step)
         return lumen_fail_memory(state->error, "the solids of a shape");
     if (result == PLACING_NOTHING)
         return LUMEN_OK;
-    if (made.kind == SOLID_ROD)
-        made.kind = SOLID_LATHE;
     lumen_status status = add_made(state, &made);
     if (status == LUMEN_OK && step->mirror) {
         made.mirrored = true;
@@ -236,7 +234,7 @@ static void merge_parts(model *individual, uint8_t *owners, uint32_t solid_count
     }
 }
 
-/* Two neighbouring parts of one color could not be told apart: every second one becomes a
+/* Two neighboring parts of one color could not be told apart: every second one becomes a
  * little lighter, or darker where it is light. */
 static void separate_colors(model *individual)
 {

@@ -132,7 +132,7 @@ typedef struct color_slot {
     bool painted; /* an adjective like "red" changes it */
 } color_slot;
 
-typedef struct sculpt_parameter {
+typedef struct sculpt_slot {
     char name[SCULPT_NAME_BYTES];
     bool vector;    /* a point, not a number */
     bool parameter; /* made by set: a concept or an adjective may change it */

@@ -110,7 +110,7 @@ static bool take_color(template_reading *state, uint8_t rgb[3])
 static bool read_parts(template_reading *state)
 {
     sculpt_template *shape = shape_of(state);
-    static const uint8_t grey[3] = {0xb0, 0xb0, 0xb0};
+    static const uint8_t gray[3] = {0xb0, 0xb0, 0xb0};
     if (shape->part_count > 0)
         return lexer_fail(state->input, "a template lists its parts once");
     while (state->input->next.kind == TOKEN_NAME) {
@@ -123,7 +123,7 @@ static bool read_parts(template_reading *state)
         memcpy(added->name, name.name, SCULPT_NAME_BYTES);
         added->parent = -1;
         /* The first color slots are the parts' own, in the same order. */
-        if (add_color(state, name.name, grey) < 0)
+        if (add_color(state, name.name, gray) < 0)
             return false;
         shape->colors[shape->color_count - 1].painted = true;
     }

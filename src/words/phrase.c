@@ -144,7 +144,7 @@ bool item_is_verb(const sentence_reader *in, int start, int at, bool opened)
 
 /* ---- Noun phrases --------------------------------------------------------------------------- */
 
-/* The head is the last noun with a shape; a word for a colour only where there is no other. */
+/* The head is the last noun with a shape; a word for a color only where there is no other. */
 static int choose_head(const sentence_reader *in, const noun_phrase *phrase)
 {
     int best = NO_ITEM, best_rank = 0;

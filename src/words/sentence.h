@@ -10,7 +10,7 @@
  *  2. The first noun phrase is the subject: articles and numbers are skipped, the last noun that has a
  *     shape is its head, what stands around it describes it. A phrase of quantity or picture ("a bunch of
  *     grapes", "a drawing of a cat") gives way to what it is of; a possessor gives way to what is owned.
- *  3. A word that could be noun or verb is a verb where its form and its neighbours ask for one: "-ing"
+ *  3. A word that could be noun or verb is a verb where its form and its neighbors ask for one: "-ing"
  *     before a noun or after one, "-s" after a singular noun, the plain form after a plural noun; which
  *     of the two a word is oftener decides the rest.
  *  4. In what follows, the first verb counts, all adverbs, adjectives after "is", and "with a long neck"

@@ -2,7 +2,7 @@
 
     python3 tests/command/check_command.py --lumen build/src/cli/lumen
 
-Every function marked @test is one test, named for the behaviour; it gets an empty folder to work in.
+Every function marked @test is one test, named for the behavior; it gets an empty folder to work in.
 Prints TAP.
 """
 
@@ -242,7 +242,7 @@ def an_engine_that_is_not_there_is_never_replaced_silently(folder):
 @test
 def an_unknown_command_or_option_is_named(folder):
     refused(folder, "generat", "cat", naming="generat")
-    refused(folder, "generate", "cat", "--colour", naming="--colour")
+    refused(folder, "generate", "cat", "--color", naming="--color")
     refused(folder, "generate", "cat", "-o", naming="-o")
     refused(folder, "generate", naming="text")
 

@@ -293,7 +293,7 @@ static lumen_status generate(const sculpt_library *library, uint64_t seed, size_
     return status;
 }
 
-/* The bytes were made once; any compiler, any optimisation and any machine must make them again. Written for
+/* The bytes were made once; any compiler, any optimization and any machine must make them again. Written for
  * little-endian machines, as a digest of memory is. */
 static void the_bytes_are_the_same_on_every_machine(void **state)
 {

@@ -201,7 +201,7 @@ static void faults_are_named_with_file_and_line(void **state)
     refuse("template t\nparts a\npart a\nball 1, 1\n", "a point such as");
     refuse("template t\nparts a\npart a\nball (0,0,0), (1,1,1)\n", "a number is needed");
     refuse("template t\nparts a\npart a\nball (0,0,0), size\n", "'size' has no value");
-    refuse("template t\nparts a\npart a\nball (0,0,0), 1 colour #fff\n", "'colour'");
+    refuse("template t\nparts a\npart a\nball (0,0,0), 1 shade #fff\n", "'shade'");
     refuse("template t\nparts a\npart a\nball (0,0,0), 1 color fur\n", "no color 'fur'");
     refuse("template t\nparts a\npart a\nslab (0,0,0), 1, 0, 0, 1\n", "groups of 2");
     refuse("template t\nparts a\npart a\nlathe (0,0,0), (0,1,0), 1, 0\n", "at least 2 groups");

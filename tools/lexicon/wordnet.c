@@ -51,7 +51,7 @@ static char *line_end(char *line)
     return end != NULL ? end : line + strlen(line);
 }
 
-/* Lines that carry data: the licence text at the top of each file starts with spaces. */
+/* Lines that carry data: the license text at the top of each file starts with spaces. */
 static uint32_t count_lines(const char *text)
 {
     uint32_t count = 0;
