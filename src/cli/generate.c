@@ -20,8 +20,8 @@ enum { PATH_BYTES = 4096, SLUG_BYTES = 128 };
 
 /* ---- Where files go ------------------------------------------------------------------------------------- */
 
-/* "a red dragon" is written as a-red-dragon. Where anything else was lost or could be confused with that (a hyphen), the
- * key tells files apart. */
+/* "a red dragon" is written as a-red-dragon. Where anything else was lost or could be confused with that (a hyphen),
+ * the key tells files apart. */
 static void make_slug(const lumen_shape *shape, char slug[SLUG_BYTES])
 {
     size_t length = 0;
@@ -97,22 +97,6 @@ static int check_outputs(const generate_options *options, size_t text_count)
 
 /* ---- Writing ----------------------------------------------------------------------------------------------- */
 
-static lumen_status write_picture(const lumen_shape *shape, const char *path, uint32_t size, lumen_error *error)
-{
-    picture_image image = {0};
-    buffer bytes;
-    buffer_open(&bytes, FILES_BYTES_MAX);
-    const picture_options look = {.width = size, .height = size, .legend = true, .caption = shape->text};
-    lumen_status status = picture_render(shape, &look, &image, error);
-    if (status == LUMEN_OK)
-        status = picture_write_png(&image, &bytes, error);
-    if (status == LUMEN_OK)
-        status = files_save(&bytes, path, error);
-    picture_free(&image);
-    buffer_close(&bytes);
-    return status;
-}
-
 static int write_outputs(const generate_options *options, const lumen_shape *shape, const progress_bar *bar)
 {
     static const char *const usual[] = {"./"};
@@ -132,7 +116,7 @@ static int write_outputs(const generate_options *options, const lumen_shape *sha
         }
         lumen_status status = files_format_of(path, &format, &error);
         if (status == LUMEN_OK && format == FILES_PNG && options->image_size != 0)
-            status = write_picture(shape, path, options->image_size, &error);
+            status = files_write_picture(shape, options->image_size, path, &error);
         else if (status == LUMEN_OK)
             status = files_write(shape, path, &error);
         if (status != LUMEN_OK) {
@@ -200,8 +184,8 @@ static lumen_quality choose_quality(const generate_options *options)
     return options->quality_given || !pictures ? options->request.quality : LUMEN_QUALITY_HIGH;
 }
 
-/* Makes and writes one shape after the other, and draws it on the sheet, if there is one. A text that fails is told, and
- * the rest goes on. */
+/* Makes and writes one shape after the other, and draws it on the sheet, if there is one. A text that fails is told,
+ * and the rest goes on. */
 static int generate_all(lumen *library, const generate_options *options, const text_list *list, sheet_drawing *sheet,
                         size_t *drawn)
 {
@@ -237,14 +221,9 @@ static int generate_all(lumen *library, const generate_options *options, const t
 static lumen_status save_sheet(sheet_drawing *sheet, const char *path, lumen_error *error)
 {
     picture_image image = {0};
-    buffer bytes;
-    buffer_open(&bytes, FILES_BYTES_MAX);
     sheet_close(sheet, &image);
-    lumen_status status = picture_write_png(&image, &bytes, error);
-    if (status == LUMEN_OK)
-        status = files_save(&bytes, path, error);
+    lumen_status status = files_save_image(&image, path, error);
     picture_free(&image);
-    buffer_close(&bytes);
     return status;
 }
 

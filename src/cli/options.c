@@ -155,7 +155,8 @@ int options_read(int count, char **arguments, generate_options *options)
         if (option == '?')
             return optopt > 0 && optopt < 256
                        ? complain(EXIT_USAGE, "there is no option -%c; see lumen generate --help", optopt)
-                       : complain(EXIT_USAGE, "there is no option %s; see lumen generate --help", arguments[optind - 1]);
+                       : complain(EXIT_USAGE, "there is no option %s; see lumen generate --help",
+                                  arguments[optind - 1]);
         if (!apply(options, option == 'h' ? OPTION_HELP : option, optarg))
             return EXIT_USAGE;
     }

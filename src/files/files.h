@@ -22,6 +22,7 @@
 
 #include "base/buffer.h"
 #include "lumen.h"
+#include "picture/picture.h"
 
 /* A bound for the buffer of any one file. The largest real shapes stay far below. */
 #define FILES_BYTES_MAX ((size_t)1 << 30)
@@ -70,11 +71,17 @@ lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *erro
  * as it was, and LUMEN_ERROR_IO names the path, the reason and the mend. */
 lumen_status files_save(const buffer *bytes, const char *path, lumen_error *error);
 
+/* Draws a shape with its legend as a PNG of `size` by `size` pixels; 0: 1024. */
+lumen_status files_write_picture(const lumen_shape *shape, uint32_t size, const char *path, lumen_error *error);
+
+/* An image as a PNG file. */
+lumen_status files_save_image(const picture_image *image, const char *path, lumen_error *error);
+
 /* files_format_of, files_encode and files_save in one. */
 lumen_status files_write(const lumen_shape *shape, const char *path, lumen_error *error);
 
-/* Draws `count` shapes, each with its text below, as one PNG of `columns` columns (0: chosen) with tiles of `tile` pixels
- * (0: 256). */
+/* Draws `count` shapes, each with its text below, as one PNG of `columns` columns (0: chosen) with tiles of `tile`
+ * pixels (0: 256). */
 lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
                                const char *path, lumen_error *error);
 

@@ -49,10 +49,11 @@ lumen_status files_format_of(const char *path, files_format *format, lumen_error
                       "%.200s has no ending that names a format; use .ply .glb .stl .json or .png", path);
 }
 
-static lumen_status encode_picture(const lumen_shape *shape, buffer *out, lumen_error *error)
+/* A picture of `size` pixels; 0: the usual. */
+static lumen_status encode_picture(const lumen_shape *shape, uint32_t size, buffer *out, lumen_error *error)
 {
     picture_image image = {0};
-    picture_options options = {.legend = true, .caption = shape->text};
+    picture_options options = {.width = size, .height = size, .legend = true, .caption = shape->text};
     lumen_status status = picture_render(shape, &options, &image, error);
     if (status == LUMEN_OK)
         status = picture_write_png(&image, out, error);
@@ -67,7 +68,7 @@ lumen_status files_encode(const lumen_shape *shape, files_format format, buffer 
     case FILES_GLB: return files_glb(shape, out, error);
     case FILES_STL: return files_stl(shape, out, error);
     case FILES_JSON: return files_json(shape, out, error);
-    case FILES_PNG: return encode_picture(shape, out, error);
+    case FILES_PNG: return encode_picture(shape, 0, out, error);
     case FILES_FORMATS: break;
     }
     return lumen_fail(error, LUMEN_ERROR_INVALID, "format %d is unknown; use one of files_format", (int)format);
@@ -88,6 +89,28 @@ lumen_status files_write(const lumen_shape *shape, const char *path, lumen_error
     return status;
 }
 
+lumen_status files_write_picture(const lumen_shape *shape, uint32_t size, const char *path, lumen_error *error)
+{
+    buffer bytes;
+    buffer_open(&bytes, FILES_BYTES_MAX);
+    lumen_status status = encode_picture(shape, size, &bytes, error);
+    if (status == LUMEN_OK)
+        status = files_save(&bytes, path, error);
+    buffer_close(&bytes);
+    return status;
+}
+
+lumen_status files_save_image(const picture_image *image, const char *path, lumen_error *error)
+{
+    buffer bytes;
+    buffer_open(&bytes, FILES_BYTES_MAX);
+    lumen_status status = picture_write_png(image, &bytes, error);
+    if (status == LUMEN_OK)
+        status = files_save(&bytes, path, error);
+    buffer_close(&bytes);
+    return status;
+}
+
 lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
                                const char *path, lumen_error *error)
 {
@@ -98,14 +121,9 @@ lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, u
     if (format != FILES_PNG)
         return lumen_fail(error, LUMEN_ERROR_INVALID, "%.200s: a sheet is a picture; let its name end in .png", path);
     picture_image image = {0};
-    buffer bytes;
-    buffer_open(&bytes, FILES_BYTES_MAX);
     status = picture_sheet(shapes, count, columns, tile, &image, error);
     if (status == LUMEN_OK)
-        status = picture_write_png(&image, &bytes, error);
-    if (status == LUMEN_OK)
-        status = files_save(&bytes, path, error);
-    buffer_close(&bytes);
+        status = files_save_image(&image, path, error);
     picture_free(&image);
     return status;
 }

@@ -144,8 +144,8 @@ static lumen_status choose_engine(const lumen *library, const char *name, const 
 
 /* ---- Concepts that came with the options ------------------------------------------------------------------------ */
 
-/* The words room was compiled with the shipped concepts; others are known by their names alone. Looks for the longest run
- * of words of the text that is such a name, in the singular or the plural, and makes it the subject. */
+/* The words room was compiled with the shipped concepts; others are known by their names alone. Looks for the longest
+ * run of words of the text that is such a name, in the singular or the plural, and makes it the subject. */
 static bool own_concept_at(const lumen *library, const char *words, size_t length, char name[WORDS_WORD_BYTES])
 {
     if (length >= WORDS_WORD_BYTES)
@@ -221,7 +221,8 @@ lumen_status pipeline_plan_request(const lumen *library, const lumen_request *re
     plan->engine = chosen;
     plan->concept_name = sculpt_concept_name(entry);
     plan->template_type = sculpt_template_name(entry);
-    plan->key = shape_key(library->own_shapes, &plan->phrase, chosen->name, request->quality, request->num_parts, points, request->seed);
+    plan->key = shape_key(library->own_shapes, &plan->phrase, chosen->name, request->quality, request->num_parts,
+                          points, request->seed);
     return LUMEN_OK;
 }
 

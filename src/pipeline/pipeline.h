@@ -15,7 +15,7 @@
 /* What a request would make, without making it. */
 typedef struct pipeline_plan {
     words_phrase phrase;
-    const engine *engine; /* the one that would do it */
+    const engine *engine;     /* the one that would do it */
     const char *concept_name; /* of the sculpt library: "palm_tree" */
     const char *template_type;
     uint64_t key;

@@ -346,8 +346,8 @@ static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *e
         find_shape(library, ancestor, SCULPT_ANCESTORS_MAX, &ancestor);
     if (ancestor != NULL)
         return lumen_fail(error, LUMEN_ERROR_INVALID,
-                          "%s:%u: concept '%s' has itself among its ancestors; make one of them of a template", entry->file,
-                          entry->line, entry->name);
+                          "%s:%u: concept '%s' has itself among its ancestors; make one of them of a template",
+                          entry->file, entry->line, entry->name);
     for (uint32_t i = 0; i < entry->proportion_count; i++)
         if (!has_parameter(entry->shape, entry->proportions[i].name))
             return lumen_fail(error, LUMEN_ERROR_INVALID,

@@ -359,6 +359,8 @@ static bool read_arguments(template_reading *state, const char *name, const char
         }
         rounds++;
     }
+    if (repeats == 0 && rounds > 1)
+        return lexer_fail(state->input, "%s has more arguments than it knows", name);
     if (rounds < repeats)
         return lexer_fail(state->input, "%s needs at least %d groups of arguments at its end", name, repeats);
     return true;
@@ -385,9 +387,8 @@ static bool read_options(template_reading *state, statement *out)
             if (state->input->next.kind == TOKEN_COLOR) {
                 slot = add_color(state, "", lexer_take(state->input).rgb);
             } else {
-                slot = state->input->next.kind == TOKEN_NAME
-                           ? find_color(shape_of(state), state->input->next.name)
-                           : -1;
+                slot =
+                    state->input->next.kind == TOKEN_NAME ? find_color(shape_of(state), state->input->next.name) : -1;
                 if (state->input->next.kind != TOKEN_NAME)
                     lexer_fail(state->input, "a color's name or #rrggbb is missing behind color");
                 else if (slot < 0)

@@ -239,7 +239,7 @@ static void own_concepts_come_beside_the_shipped_ones(void **state)
     lumen_shape_free(shape);
     /* Relatives that were shipped stay what they are; new names are known at once. */
     static const char *const texts[][2] = {
-        {"pony", "quadruped"}, {"glorp", "blob"}, {"a red glorp", "blob"}, {"owl", "bird"},
+        {"pony", "quadruped"},          {"glorp", "blob"},        {"a red glorp", "blob"}, {"owl", "bird"},
         {"two glorps dancing", "blob"}, {"dragon horse", "blob"}, {"dragon", "dragon"}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const lumen_request other = {.text = texts[i][0]};

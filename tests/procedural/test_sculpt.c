@@ -205,6 +205,9 @@ static void faults_are_named_with_file_and_line(void **state)
     refuse("template t\nparts a\npart a\nball (0,0,0), 1 color fur\n", "no color 'fur'");
     refuse("template t\nparts a\npart a\nslab (0,0,0), 1, 0, 0, 1\n", "groups of 2");
     refuse("template t\nparts a\npart a\nlathe (0,0,0), (0,1,0), 1, 0\n", "at least 2 groups");
+    refuse("template t\nparts a\npart a\nrod (0,0,0), (0,1,0), 1, 1, 1\n", "more arguments");
+    refuse("template t\nparts a\ncolor color #fff\npart a\nball (0,0,0), 1 color\nmirror\n", "missing behind color");
+    refuse("template t\nparts a\nlet x 1000001\n", "a million");
     refuse("template t\nparts a\npart a\nif 1\n", "end is missing");
     refuse("template t\nparts a\npart a\nend\n", "stands alone");
     refuse("template t\nparts a\npart a\nelse\n", "stands alone");
