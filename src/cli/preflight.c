@@ -67,7 +67,7 @@ int command_preflight(int count, char **arguments)
     report(true, "processor", found);
 
     double available = available_memory();
-    bool enough = available >= MEMORY_WANTED;
+    bool enough = available >= (double)MEMORY_WANTED;
     snprintf(found, sizeof found, "%.0f MiB available; shapes want 40, a picture %d", available, MEMORY_WANTED);
     report(enough, "memory", found);
 

@@ -29,7 +29,7 @@ void color_decoder_make(color_decoder *decoder)
 void color_encoder_make(color_encoder *encoder)
 {
     for (int i = 0; i <= COLOR_ENCODER_STEPS; i++) {
-        double root = (double)i / COLOR_ENCODER_STEPS;
+        double root = (double)i / (double)COLOR_ENCODER_STEPS;
         double linear = root * root;
         double value = linear <= 0.0031308 ? 12.92 * linear : 1.055 * pow(linear, 1.0 / 2.4) - 0.055;
         encoder->encoded[i] = (float)(255.0 * value);

@@ -108,8 +108,8 @@ static void draw_map(const light_rig *rig, const scene *content, lamp *light, ra
     for (size_t i = 0; i < content->vertex_count; i++) {
         float x, y;
         place_on_map(rig, light, content->positions[i], &x, &y, &vertices[i].depth);
-        vertices[i].x = (int32_t)(x * RASTER_UNIT);
-        vertices[i].y = (int32_t)(y * RASTER_UNIT);
+        vertices[i].x = (int32_t)(x * (float)RASTER_UNIT);
+        vertices[i].y = (int32_t)(y * (float)RASTER_UNIT);
     }
     raster_grid grid = {(int32_t)rig->size, 0, (int32_t)rig->size, light->depth, NULL};
     raster_clear(&grid);

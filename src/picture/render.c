@@ -84,8 +84,8 @@ static raster_vertex *place_on_grid(const drawing *work, float samples)
     raster_vertex *vertices = arena_array(work->scratch, raster_vertex, work->content.vertex_count);
     for (size_t i = 0; vertices != NULL && i < work->content.vertex_count; i++)
         vertices[i] =
-            (raster_vertex){(int32_t)lrintf(work->screen_x[i] * samples * RASTER_UNIT),
-                            (int32_t)lrintf(work->screen_y[i] * samples * RASTER_UNIT), work->screen_depth[i]};
+            (raster_vertex){(int32_t)lrintf(work->screen_x[i] * samples * (float)RASTER_UNIT),
+                            (int32_t)lrintf(work->screen_y[i] * samples * (float)RASTER_UNIT), work->screen_depth[i]};
     return vertices;
 }
 
@@ -207,8 +207,8 @@ static bool light_ground(drawing *work)
     if (work->ground == NULL || positions == NULL || normals == NULL || samples == NULL)
         return false;
     for (int i = 0; i < COUNT; i++) {
-        float x = ((float)(i % SIDE) / GROUND_CELLS * 2.0f - 1.0f) * work->ground_extent;
-        float z = ((float)(i / SIDE) / GROUND_CELLS * 2.0f - 1.0f) * work->ground_extent;
+        float x = ((float)(i % SIDE) / (float)GROUND_CELLS * 2.0f - 1.0f) * work->ground_extent;
+        float z = ((float)(i / SIDE) / (float)GROUND_CELLS * 2.0f - 1.0f) * work->ground_extent;
         positions[i] = vec3_add(work->ground_center, vec3_make(x, 0.0f, z));
         normals[i] = up;
     }
@@ -222,8 +222,8 @@ static bool light_ground(drawing *work)
 /* The share of the light that reaches a place of the ground, given in [-1, 1] of its extent. */
 static float ground_light(const drawing *work, float x, float z)
 {
-    float column = float_clamp((x * 0.5f + 0.5f) * GROUND_CELLS, 0.0f, (float)GROUND_CELLS - 0.01f);
-    float row = float_clamp((z * 0.5f + 0.5f) * GROUND_CELLS, 0.0f, (float)GROUND_CELLS - 0.01f);
+    float column = float_clamp((x * 0.5f + 0.5f) * (float)GROUND_CELLS, 0.0f, (float)GROUND_CELLS - 0.01f);
+    float row = float_clamp((z * 0.5f + 0.5f) * (float)GROUND_CELLS, 0.0f, (float)GROUND_CELLS - 0.01f);
     size_t left = (size_t)column, top = (size_t)row;
     float right_share = column - (float)left, down_share = row - (float)top;
     const float *at = work->ground + top * (GROUND_CELLS + 1) + left;

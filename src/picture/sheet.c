@@ -251,7 +251,7 @@ static lumen_status draw_tile(const lumen_shape *shape, text_face *face, arena *
     lumen_status status = render_shape(shape, &target, scratch, error);
     if (status != LUMEN_OK || shape->text == NULL)
         return status;
-    float scale = size / TILE_USUAL;
+    float scale = size / (float)TILE_USUAL;
     text_style style = {15.0f * scale, 11.0f * scale, {CAPTION_COLOR[0], CAPTION_COLOR[1], CAPTION_COLOR[2]}};
     text_draw_centered(face, image, (float)x + 0.5f * size, (float)y + size + 0.58f * caption, 0.92f * size, &style,
                        shape->text);

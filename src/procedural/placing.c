@@ -90,7 +90,7 @@ static uint32_t smooth_nodes(const float *nodes, uint32_t count, uint32_t width,
         for (uint32_t k = 0; k < CURVE_PIECES; k++, made++)
             for (uint32_t c = 0; c < width; c++)
                 out[made * width + c] = curve(nodes[before * width + c], nodes[i * width + c], nodes[next * width + c],
-                                              nodes[after * width + c], (float)k / CURVE_PIECES);
+                                              nodes[after * width + c], (float)k / (float)CURVE_PIECES);
     }
     if (!closed) {
         memcpy(out + made * width, nodes + (count - 1) * width, width * sizeof *out);

@@ -89,9 +89,9 @@ static void add_body(lumen_mesh *mesh, const body *form)
 
     uint32_t base = mesh->vertex_count;
     for (int ring = 0; ring <= ALONG; ring++) {
-        float polar = (float)(PI_DEGREES * ring) / ALONG;
+        float polar = (float)(PI_DEGREES * ring) / (float)ALONG;
         for (int step = 0; step < (ring == 0 || ring == ALONG ? 1 : AROUND); step++) {
-            float turn = (float)(2 * PI_DEGREES * step) / AROUND;
+            float turn = (float)(2 * PI_DEGREES * step) / (float)AROUND;
             vec3 flat = vec3_add(vec3_scale(right, cos_degrees(turn)), vec3_scale(up, sin_degrees(turn)));
             vec3 direction = vec3_normalize(
                 vec3_add(vec3_scale(axis, cos_degrees(polar)), vec3_scale(flat, sin_degrees(polar))), axis);

@@ -57,7 +57,7 @@ static void a_triangle_gets_its_share_of_the_area_to_within_a_point(void **state
     for (size_t i = 0; i < POINTS; i++)
         found[triangle_of(&points, i)]++;
     for (uint32_t t = 0; t < TRIANGLES; t++) {
-        double expected = POINTS * (double)(t + 1) / (TRIANGLES * (TRIANGLES + 1) / 2.0);
+        double expected = (double)POINTS * (double)(t + 1) / ((double)(TRIANGLES * (TRIANGLES + 1)) / 2.0);
         assert_true(fabs((double)found[t] - expected) <= 2.0);
     }
 }
@@ -71,9 +71,9 @@ static void points_are_uniform_within_a_triangle(void **state)
     /* Chi-square over the small triangles of a grid: SIDE² equal areas, two to a square off the diagonal. */
     uint32_t found[SIDE * SIDE * 2] = {0};
     for (size_t i = 0; i < POINTS; i++) {
-        float x = points.positions[3 * i] * SIDE;
-        float y = points.positions[3 * i + 1] * SIDE;
-        assert_true(x >= 0.0f && y >= 0.0f && x + y <= SIDE * 1.00001f);
+        float x = points.positions[3 * i] * (float)SIDE;
+        float y = points.positions[3 * i + 1] * (float)SIDE;
+        assert_true(x >= 0.0f && y >= 0.0f && x + y <= (float)SIDE * 1.00001f);
         int column = x < SIDE - 1 ? (int)x : SIDE - 1;
         int row = y < SIDE - 1 ? (int)y : SIDE - 1;
         int upper = (x - (float)column) + (y - (float)row) > 1.0f && column + row < SIDE - 1;
