@@ -19,10 +19,19 @@ typedef struct part_field {
     const model *individual;
     uint32_t part;
     bool joined;
-    float
-        overlap; /* how far a joined part reaches under its neighbors' skin, so that the rim of the cut stays hidden */
+    /* How far a joined part reaches under its neighbors' skin, so that the rim of the cut stays hidden. */
+    float overlap;
     part_set parts;
 } part_field;
+
+/* A set's blend is no less than any fillet of part k. */
+static void include_fillets(const model *individual, uint32_t k, part_set *set)
+{
+    const model_part *part = &individual->parts[k];
+    set->blend = part->join > set->blend ? part->join : set->blend;
+    for (uint32_t i = part->first_solid; i < part->first_solid + part->solid_count; i++)
+        set->blend = individual->solids[i].blend > set->blend ? individual->solids[i].blend : set->blend;
+}
 
 static part_field field_of(const model *individual, uint32_t part)
 {
@@ -30,12 +39,8 @@ static part_field field_of(const model *individual, uint32_t part)
     for (uint32_t k = 0; k < individual->part_count; k++) {
         const model_part *other = &individual->parts[k];
         field.parts.holds[k] = !other->merged && (k == part || (field.joined && other->join > 0.0f));
-        if (!field.parts.holds[k])
-            continue;
-        field.parts.blend = other->join > field.parts.blend ? other->join : field.parts.blend;
-        for (uint32_t i = other->first_solid; i < other->first_solid + other->solid_count; i++)
-            if (individual->solids[i].blend > field.parts.blend)
-                field.parts.blend = individual->solids[i].blend;
+        if (field.parts.holds[k])
+            include_fillets(individual, k, &field.parts);
     }
     return field;
 }
@@ -139,9 +144,7 @@ static lumen_status compute_hidden(const model *individual, float depth, arena *
     for (uint32_t k = 0; k < individual->part_count; k++) {
         const model_part *other = &individual->parts[k];
         all.holds[k] = !other->merged;
-        all.blend = other->join > all.blend ? other->join : all.blend;
-        for (uint32_t i = other->first_solid; i < other->first_solid + other->solid_count; i++)
-            all.blend = individual->solids[i].blend > all.blend ? individual->solids[i].blend : all.blend;
+        include_fillets(individual, k, &all);
     }
     float x[BATCH], y[BATCH], z[BATCH];
     for (uint32_t first = 0; first < mesh->vertex_count; first += BATCH) {
@@ -177,8 +180,7 @@ static lumen_status compute_hidden(const model *individual, float depth, arena *
     return LUMEN_OK;
 }
 
-/* ---- Meshing
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- Meshing --------------------------------------------------------------------------------------------- */
 
 static void include_solid(const solid *one, float margin, float low[3], float high[3])
 {
