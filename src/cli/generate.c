@@ -190,13 +190,14 @@ static int generate_all(lumen *library, const generate_options *options, const t
                         size_t *drawn)
 {
     int result = EXIT_DONE;
+    const lumen_quality quality = choose_quality(options);
     progress_bar bar;
     progress_open(&bar, list->count, !options->quiet && !options->explain);
     for (size_t i = 0; i < list->count; i++) {
         progress_show(&bar, i, list->texts[i]);
         lumen_request request = options->request;
         request.text = list->texts[i];
-        request.quality = choose_quality(options);
+        request.quality = quality;
         lumen_shape *shape = NULL;
         lumen_error error = {0};
         int status = EXIT_DONE;

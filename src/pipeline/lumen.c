@@ -144,12 +144,10 @@ static lumen_status choose_engine(const lumen *library, const char *name, const 
 
 /* ---- Concepts that came with the options ------------------------------------------------------------------------ */
 
-/* The words room was compiled with the shipped concepts; others are known by their names alone. Looks for the longest
- * run of words of the text that is such a name, in the singular or the plural, and makes it the subject. */
+/* True when `length` (below WORDS_WORD_BYTES) bytes of a text are the name of an added concept, in the singular or the
+ * plural. */
 static bool own_concept_at(const lumen *library, const char *words, size_t length, char name[WORDS_WORD_BYTES])
 {
-    if (length >= WORDS_WORD_BYTES)
-        return false;
     for (size_t i = 0; i < length; i++)
         name[i] = words[i] == ' ' ? '_' : words[i] >= 'A' && words[i] <= 'Z' ? (char)(words[i] - 'A' + 'a') : words[i];
     name[length] = '\0';
@@ -176,6 +174,8 @@ static void take_adjectives(const char *words, size_t length, words_phrase *phra
     }
 }
 
+/* The words room was compiled with the shipped concepts; others are known by their names alone. Looks for the longest
+ * run of words of the text that is such a name, and makes it the subject. */
 static void prefer_own_concept(const lumen *library, words_phrase *phrase)
 {
     size_t total = strlen(phrase->text);

@@ -29,6 +29,12 @@ int builder_find_slot(const sculpt_template *shape, const char name[SCULPT_NAME_
     return -1;
 }
 
+int builder_find_parameter(const sculpt_template *shape, const char name[SCULPT_NAME_BYTES])
+{
+    int slot = builder_find_slot(shape, name);
+    return slot >= 0 && shape->slots[slot].parameter ? slot : -1;
+}
+
 /* ---- Reading: recursive descent, emitting code for a stack machine -------------------------------- */
 
 /* What stands on the stack while reading, to check types and depth. */

@@ -23,6 +23,9 @@ bool builder_reserve(arena *memory, void **data, uint32_t *capacity, uint32_t co
 /* Index of a slot of the template by name, or -1. */
 int builder_find_slot(const sculpt_template *shape, const char name[SCULPT_NAME_BYTES]);
 
+/* Index of a parameter (a slot made by set) by name, or -1. */
+int builder_find_parameter(const sculpt_template *shape, const char name[SCULPT_NAME_BYTES]);
+
 /* Reads one expression at the lexer's place into the template's code. False after lexer_fail. */
 bool expression_read(lexer *input, template_builder *builder, expression *out);
 

@@ -13,8 +13,8 @@ static const float SEED_VARIATION = 0.07f;
 
 static void apply_proportion(const sculpt_template *shape, const proportion *change, model_proportions *out)
 {
-    int slot = builder_find_slot(shape, change->name);
-    if (slot < 0 || !shape->slots[slot].parameter)
+    int slot = builder_find_parameter(shape, change->name);
+    if (slot < 0)
         return;
     if (change->factor) {
         out->factor[slot] *= change->value;
@@ -45,8 +45,7 @@ static void apply_adjective(const sculpt_template *shape, const sculpt_adjective
 {
     bool found = false;
     for (uint32_t i = 0; i < adjective->proportion_count; i++) {
-        int slot = builder_find_slot(shape, adjective->proportions[i].name);
-        if (slot >= 0 && shape->slots[slot].parameter) {
+        if (builder_find_parameter(shape, adjective->proportions[i].name) >= 0) {
             apply_proportion(shape, &adjective->proportions[i], out);
             found = true;
         }

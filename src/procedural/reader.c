@@ -309,12 +309,6 @@ static sculpt_concept *find_parent(const sculpt_library *library, const sculpt_c
     return parent;
 }
 
-static bool has_parameter(const sculpt_template *shape, const char *name)
-{
-    int slot = builder_find_slot(shape, name);
-    return slot >= 0 && shape->slots[slot].parameter;
-}
-
 /* The concept that `entry` begins with, or NULL where that is a template, and through it the template in the end. A
  * template is hidden by a concept of its name only when that is made of it: `of chair` means the concept chair, with
  * its proportions, but a concept `crane` that is a bird does not hide the template `crane`. */
@@ -349,7 +343,7 @@ static lumen_status tie_concept(const sculpt_library *library, sculpt_concept *e
                           "%s:%u: concept '%s' has itself among its ancestors; make one of them of a template",
                           entry->file, entry->line, entry->name);
     for (uint32_t i = 0; i < entry->proportion_count; i++)
-        if (!has_parameter(entry->shape, entry->proportions[i].name))
+        if (builder_find_parameter(entry->shape, entry->proportions[i].name) < 0)
             return lumen_fail(error, LUMEN_ERROR_INVALID,
                               "%s:%u: concept '%s' sets '%s', which template '%s' does not have; correct the name",
                               entry->file, entry->line, entry->name, entry->proportions[i].name, entry->shape->name);

@@ -108,8 +108,7 @@ typedef struct statement {
     uint8_t color; /* color slot + 1; 0: the part's */
     bool mirror;
     bool smooth;
-    uint32_t jump; /* if: its else or end; else, for, frame: its end; end: its opener */
-    uint32_t line;
+    uint32_t jump;           /* if: its else or end; else, for, frame: its end; end: its opener */
     uint32_t first_argument; /* in the template's arguments */
     uint16_t argument_count;
     expression value; /* set, let, if, for; frame: the place */

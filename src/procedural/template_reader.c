@@ -47,7 +47,7 @@ static statement *add_statement(template_reading *state, statement_kind kind)
     }
     shape->statements = data;
     statement *added = &shape->statements[shape->statement_count++];
-    *added = (statement){.kind = (uint8_t)kind, .line = state->input->next.line};
+    *added = (statement){.kind = (uint8_t)kind};
     return added;
 }
 
@@ -428,10 +428,8 @@ static bool read_solid(template_reading *state)
             !read_options(state, &read))
             return false;
         statement *added = add_statement(state, STATEMENT_SOLID);
-        if (added != NULL) {
-            read.line = added->line;
+        if (added != NULL)
             *added = read;
-        }
         return added != NULL;
     }
     return lexer_fail(state->input, "'%s' is neither a statement nor a solid", name);

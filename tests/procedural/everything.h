@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "lumen.h"
+#include "words/words.h"
 
 /* One of every solid, joined and separate parts, cuts, accents: what the engine can do, in one template that no
  * change of the shipped shapes touches. */
@@ -33,6 +34,15 @@ static const char everything[] =
     "    keep ball (0, 2.2, 0.7), 0.19\n"
     "concept everything of everything\n"
     "concept abstract of everything\n";
+
+/* What a text that asks for it would be understood as. */
+static const words_phrase everything_phrase = {.text = "everything",
+                                               .subject = "everything",
+                                               .concept_name = "everything",
+                                               .motion = "idle",
+                                               .canonical = "everything",
+                                               .tempo = 1,
+                                               .size = 1};
 
 /* Of the seeds 0, 1 and 2, on little-endian machines. A change of the engine that is meant changes them; print_digests
  * says the new ones. */

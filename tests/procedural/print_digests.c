@@ -11,13 +11,6 @@
 
 int main(void)
 {
-    static words_phrase phrase = {.text = "everything",
-                                  .subject = "everything",
-                                  .concept_name = "everything",
-                                  .motion = "idle",
-                                  .canonical = "everything",
-                                  .tempo = 1,
-                                  .size = 1};
     const sculpt_source source = {.name = "everything", .text = everything, .size = strlen(everything)};
     sculpt_library *library;
     lumen_error error;
@@ -32,8 +25,9 @@ int main(void)
         arena *memory = arena_create((size_t)256 << 20);
         engine_result made;
         lumen_shape *shape;
-        const engine_request request = {.phrase = &phrase, .seed = seed};
-        const shape_facts facts = {.phrase = &phrase, .pipeline = "procedural", .seed = seed, .points = 2048};
+        const engine_request request = {.phrase = &everything_phrase, .seed = seed};
+        const shape_facts facts = {
+            .phrase = &everything_phrase, .pipeline = "procedural", .seed = seed, .points = 2048};
         if (scratch == NULL || memory == NULL ||
             procedural.base.generate(&procedural.base, &request, scratch, memory, &made, &error) != LUMEN_OK ||
             shape_finish(&made, &facts, scratch, memory, &shape, &error) != LUMEN_OK) {

@@ -205,24 +205,46 @@ static void what_is_put_into_a_hollow_is_there(void **state)
     sculpt_library_close(library);
 }
 
-static void joined_parts_share_one_skin_and_hide_their_cuts(void **state)
-{
-    (void)state;
-    sculpt_library *library = open_everything();
-    arena *memory = arena_create(256u << 20);
-    arena *scratch = arena_create(256u << 20);
-    model *individual = build_everything(library, 0, memory);
+/* The parts of everything, meshed at a usual resolution. */
+typedef struct meshed {
+    sculpt_library *library;
+    arena *memory;
+    arena *scratch;
     lumen_mesh meshes[LUMEN_PARTS_MAX];
     uint32_t indices[LUMEN_PARTS_MAX];
     uint32_t count;
+} meshed;
+
+static meshed mesh_everything(void)
+{
     lumen_error error = {0};
-    assert_int_equal(body_mesh(individual, 60, scratch, memory, meshes, indices, &count, NULL, NULL, &error), LUMEN_OK);
+    meshed made = {
+        .library = open_everything(), .memory = arena_create(256u << 20), .scratch = arena_create(256u << 20)};
+    model *individual = build_everything(made.library, 0, made.memory);
+    assert_int_equal(body_mesh(individual, 60, made.scratch, made.memory, made.meshes, made.indices, &made.count, NULL,
+                               NULL, &error),
+                     LUMEN_OK);
+    return made;
+}
+
+static void close_meshed(meshed *made)
+{
+    arena_destroy(made->scratch);
+    arena_destroy(made->memory);
+    sculpt_library_close(made->library);
+}
+
+static void joined_parts_share_one_skin_and_hide_their_cuts(void **state)
+{
+    (void)state;
+    meshed everything_meshed = mesh_everything();
+    const lumen_mesh *meshes = everything_meshed.meshes;
     uint32_t hidden = 0;
     for (uint32_t t = 0; t < meshes[2].triangle_count; t++)
         hidden += meshes[2].hidden[t];
     if (hidden < 20 || hidden > meshes[2].triangle_count / 2)
         fail_msg("%u of %u triangles are hidden", hidden, meshes[2].triangle_count);
-    for (uint32_t k = 0; k < count; k++) {
+    for (uint32_t k = 0; k < everything_meshed.count; k++) {
         float low = 2.0f;
         float high = -1.0f;
         for (uint32_t i = 0; i < meshes[k].vertex_count; i++) {
@@ -235,30 +257,19 @@ static void joined_parts_share_one_skin_and_hide_their_cuts(void **state)
         else if (k == 2)
             assert_true(low < 0.05f); /* the leg goes into the body */
     }
-    arena_destroy(scratch);
-    arena_destroy(memory);
-    sculpt_library_close(library);
+    close_meshed(&everything_meshed);
 }
 
 static void an_accent_keeps_its_color(void **state)
 {
     (void)state;
-    sculpt_library *library = open_everything();
-    arena *memory = arena_create(256u << 20);
-    arena *scratch = arena_create(256u << 20);
-    model *individual = build_everything(library, 0, memory);
-    lumen_mesh meshes[LUMEN_PARTS_MAX];
-    uint32_t indices[LUMEN_PARTS_MAX];
-    uint32_t count;
-    lumen_error error = {0};
-    assert_int_equal(body_mesh(individual, 60, scratch, memory, meshes, indices, &count, NULL, NULL, &error), LUMEN_OK);
+    meshed everything_meshed = mesh_everything();
+    const lumen_mesh *meshes = everything_meshed.meshes;
     uint32_t dark = 0;
     for (uint32_t i = 0; i < meshes[1].vertex_count; i++)
         dark += meshes[1].colors[3 * i] == 0x10;
     assert_true(dark > 10 && dark < meshes[1].vertex_count / 4);
-    arena_destroy(scratch);
-    arena_destroy(memory);
-    sculpt_library_close(library);
+    close_meshed(&everything_meshed);
 }
 
 /* ---- The engine -------------------------------------------------------------------------------------------- */
@@ -266,21 +277,15 @@ static void an_accent_keeps_its_color(void **state)
 static lumen_status generate(const sculpt_library *library, uint64_t seed, size_t limit, lumen_progress progress,
                              void *user, lumen_shape **out)
 {
-    static words_phrase phrase = {.text = "everything",
-                                  .subject = "everything",
-                                  .concept_name = "everything",
-                                  .motion = "idle",
-                                  .canonical = "everything",
-                                  .tempo = 1,
-                                  .size = 1};
     procedural_engine procedural = procedural_engine_make(library);
     lumen_error error = {0};
     arena *scratch = arena_create(limit);
     arena *memory = arena_create(limit);
     engine_result made;
-    const engine_request request = {.phrase = &phrase, .seed = seed, .progress = progress, .progress_user = user};
+    const engine_request request = {
+        .phrase = &everything_phrase, .seed = seed, .progress = progress, .progress_user = user};
     lumen_status status = procedural.base.generate(&procedural.base, &request, scratch, memory, &made, &error);
-    const shape_facts facts = {.phrase = &phrase, .pipeline = "procedural", .seed = seed, .points = 2048};
+    const shape_facts facts = {.phrase = &everything_phrase, .pipeline = "procedural", .seed = seed, .points = 2048};
     *out = NULL;
     if (status == LUMEN_OK)
         status = shape_finish(&made, &facts, scratch, memory, out, &error);
