@@ -34,6 +34,10 @@ build_needs=(
     library:freetype2=libfreetype-dev
     library:jansson=libjansson-dev
     library:libutf8proc=libutf8proc-dev
+    library:libmicrohttpd=libmicrohttpd-dev
+    library:sqlite3=libsqlite3-dev
+    library:libzstd=libzstd-dev
+    library:libcurl=libcurl4-openssl-dev
     file:/usr/share/wordnet/data.noun=wordnet-base
     file:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core
 )

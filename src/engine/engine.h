@@ -37,6 +37,9 @@ typedef struct engine engine;
 struct engine {
     const char *name; /* "procedural" */
 
+    /* How many requests one call could do together; 0 and 1: one at a time. */
+    uint32_t batch_max;
+
     /* Makes the meshes. `scratch` may be used freely and is the caller's to reset. Errors:
      * LUMEN_ERROR_MEMORY, LUMEN_ERROR_CANCELLED, LUMEN_ERROR_FAILED. */
     lumen_status (*generate)(const engine *self, const engine_request *request, arena *scratch, arena *memory,

@@ -21,7 +21,7 @@ static const size_t SHAPE_BYTES_MAX = (size_t)512 << 20;
 /* An unusually large request gives its scratch memory back. */
 static const size_t WORKSPACE_BYTES_KEPT = (size_t)16 << 20;
 
-enum { WORKSPACES_KEPT = 8 };
+enum { WORKSPACES_KEPT = 8, ADDED_ENGINES_MAX = 8 };
 
 /* data/sculpt, embedded at build time. */
 extern const unsigned char builtin_shapes[];
@@ -31,6 +31,8 @@ struct lumen {
     sculpt_library *shapes;
     uint64_t own_shapes; /* a hash of the concepts that came with the options; 0: none */
     procedural_engine procedural;
+    const engine *added_engines[ADDED_ENGINES_MAX];
+    size_t added_engine_count;
     /* Scratch memory that has been used and may be used again, so that a steady stream of requests takes no
      * pages from the system for it. */
     pthread_mutex_t lock;
@@ -82,6 +84,18 @@ void lumen_close(lumen *library)
     free(library);
 }
 
+lumen_status pipeline_add_engine(lumen *library, const engine *added, lumen_error *error)
+{
+    if (strcmp(added->name, "auto") == 0 || strcmp(added->name, library->procedural.base.name) == 0)
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "the engine name %s is taken; choose another", added->name);
+    if (library->added_engine_count == ADDED_ENGINES_MAX)
+        return lumen_fail(error, LUMEN_ERROR_INVALID,
+                          "there are %d more engines already; the engine %s is one too many", ADDED_ENGINES_MAX,
+                          added->name);
+    library->added_engines[library->added_engine_count++] = added;
+    return LUMEN_OK;
+}
+
 const sculpt_library *pipeline_shapes(const lumen *library)
 {
     return library->shapes;
@@ -128,12 +142,20 @@ static lumen_status check_numbers(const lumen_request *request, lumen_error *err
     return LUMEN_OK;
 }
 
+/* Engines of later versions: their names are contracts already. */
+static const char *const without_models[] = {"partcrafter", "hunyuan3d"};
+
 static lumen_status choose_engine(const lumen *library, const char *name, const engine **chosen, lumen_error *error)
 {
-    static const char *const without_models[] = {"partcrafter", "hunyuan3d"};
     if (name == NULL || strcmp(name, "auto") == 0 || strcmp(name, library->procedural.base.name) == 0) {
         *chosen = &library->procedural.base;
         return LUMEN_OK;
+    }
+    for (size_t i = 0; i < library->added_engine_count; i++) {
+        if (strcmp(name, library->added_engines[i]->name) == 0) {
+            *chosen = library->added_engines[i];
+            return LUMEN_OK;
+        }
     }
     for (size_t i = 0; i < sizeof without_models / sizeof *without_models; i++)
         if (strcmp(name, without_models[i]) == 0)
@@ -221,8 +243,9 @@ lumen_status pipeline_plan_request(const lumen *library, const lumen_request *re
     plan->engine = chosen;
     plan->concept_name = sculpt_concept_name(entry);
     plan->template_type = sculpt_template_name(entry);
-    plan->key = shape_key(library->own_shapes, &plan->phrase, chosen->name, request->quality, request->num_parts,
-                          points, request->seed);
+    shape_identity(library->own_shapes, &plan->phrase, chosen->name, request->quality, request->num_parts, points,
+                   request->seed, plan->identity);
+    plan->key = shape_key(plan->identity);
     return LUMEN_OK;
 }
 

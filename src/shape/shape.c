@@ -13,14 +13,17 @@ typedef struct owned_shape {
     arena *memory;
 } owned_shape;
 
-uint64_t shape_key(uint64_t shapes, const words_phrase *phrase, const char *pipeline, lumen_quality quality, uint32_t num_parts,
-                   uint32_t points, uint64_t seed)
+void shape_identity(uint64_t shapes, const words_phrase *phrase, const char *pipeline, lumen_quality quality,
+                    uint32_t num_parts, uint32_t points, uint64_t seed, char identity[SHAPE_IDENTITY_BYTES])
 {
-    char settings[160];
-    snprintf(settings, sizeof settings, "\n%016llx\n%s\n%d\n%u\n%u\n%llu\n%s", (unsigned long long)shapes, pipeline, (int)quality, num_parts, points,
-             (unsigned long long)seed, lumen_version());
-    uint64_t key = fnv1a(FNV_START, phrase->canonical, strlen(phrase->canonical));
-    return fnv1a(key, settings, strlen(settings));
+    snprintf(identity, SHAPE_IDENTITY_BYTES, "%s\n%016llx\n%s\n%d\n%u\n%u\n%llu\n%s", phrase->canonical,
+             (unsigned long long)shapes, pipeline, (int)quality, num_parts, points, (unsigned long long)seed,
+             lumen_version());
+}
+
+uint64_t shape_key(const char *identity)
+{
+    return fnv1a(FNV_START, identity, strlen(identity));
 }
 
 /* The box around the points, and what brings it to [-1, 1]: (p - center) * scale. */

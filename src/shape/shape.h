@@ -15,10 +15,15 @@ typedef struct shape_facts {
     uint64_t key;
 } shape_facts;
 
-/* A key for requests that mean the same: equal canonical text, engine, quality, parts, points and seed. `shapes` stands
- * for the shapes that came with the options (0: none). */
-uint64_t shape_key(uint64_t shapes, const words_phrase *phrase, const char *pipeline, lumen_quality quality, uint32_t num_parts,
-                   uint32_t points, uint64_t seed);
+enum { SHAPE_IDENTITY_BYTES = WORDS_TEXT_BYTES + 192 };
+
+/* Writes what makes requests mean the same: canonical text, engine, quality, parts, points, seed, version. `shapes`
+ * stands for the shapes that came with the options (0: none). */
+void shape_identity(uint64_t shapes, const words_phrase *phrase, const char *pipeline, lumen_quality quality,
+                    uint32_t num_parts, uint32_t points, uint64_t seed, char identity[SHAPE_IDENTITY_BYTES]);
+
+/* The key of an identity: its hash. */
+uint64_t shape_key(const char *identity);
 
 /* Samples the surfaces, moves and scales points and meshes into [-1, 1] so that the points' longest side
  * spans it, and fills a shape. `memory` holds the meshes already; the shape lies in it and owns it from

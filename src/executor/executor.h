@@ -1,0 +1,193 @@
+/*
+ * executor.h: the one place where work waits for a device, runs on it, is shared, and is called off.
+ *
+ *     executor_options options = {.backend = &backend, .hooks = hooks, .slots = 2, .queue_max = 1024, ...};
+ *     status = executor_open(&options, &work, &error);
+ *     ticket = executor_join(work, &order, &party, &refusal);       // NULL: refusal says why (full, stopping)
+ *     ... party.finished(user, &outcome) comes once, from a thread of the executor ...
+ *     executor_leave(ticket);                                       // instead: I need it no more
+ *     executor_close(work, 30.0);                                   // drains, then cancels what is left
+ *
+ * A *flight* is one piece of work under one key and identity; everyone who joins an equal order while it is under way
+ * shares it (single-flight) and gets the same result. A flight goes through
+ *
+ *     looking up  ->  queued  ->  running  ->  over
+ *
+ * Looking up asks the hook `lookup` on a thread of its own (a cache on disk), so that callers of executor_join never
+ * block. If that finds nothing, the parties are asked for admission in the order in which they came (the rate limit
+ * of work that reaches an engine): the first that is admitted carries the flight, the others ride with it; a party that
+ * was asked and refused is told so, and if nobody is admitted the flight ends. Then the flight waits in the bounded
+ * queue of the device. A device has slots; each slot is a thread that takes the oldest flight and runs it on the
+ * backend, together with others of the same engine where that engine batches (batch_max).
+ *
+ * Deadlines run from joining. A flight whose last party's deadline has passed ends: EXECUTOR_EXPIRED while it was
+ * queued, EXECUTOR_FAILED when it ran. A party that leaves frees the flight when it was the last: removed from the
+ * queue, or cancelled in the backend, which sees executor_work_cancelled. A backend that does not end within
+ * `grace_seconds` after a cancel or deadline is hung: the slot is named in the figures, `backend->kill` is asked to end
+ * it, and its parties have had their answer already. A running flight that makes no progress for `stall_seconds` is
+ * named too.
+ *
+ * All functions may be called from any thread; party callbacks are called without locks held, and may call
+ * executor_join and executor_leave.
+ */
+#ifndef LUMEN_EXECUTOR_EXECUTOR_H
+#define LUMEN_EXECUTOR_EXECUTOR_H
+
+#include "base/blob.h"
+#include "log/log.h"
+
+typedef struct executor executor;
+typedef struct executor_ticket executor_ticket;
+typedef struct executor_work executor_work;
+
+enum { EXECUTOR_STAGE_BYTES = 48, EXECUTOR_STAGES_MAX = 16, EXECUTOR_BATCH_MAX = 16 };
+
+/* ---- Orders ------------------------------------------------------------------------------------------- */
+
+/* What to make. Everything is copied by executor_join. */
+typedef struct executor_order {
+    uint64_t key;
+    const char *identity;  /* compared when keys are equal */
+    const char *engine;    /* name of the engine that will do it: orders of one engine may be batched */
+    uint32_t batch_max;    /* 1: this engine takes one at a time */
+    lumen_request request; /* text, verb and engine are copied; progress is ignored */
+} executor_order;
+
+/* ---- Outcomes ------------------------------------------------------------------------------------------ */
+
+typedef enum executor_end {
+    EXECUTOR_DONE,       /* result is there */
+    EXECUTOR_FAILED,     /* the engine failed, crashed, or took longer than the deadline; error says it */
+    EXECUTOR_CANCELLED,  /* by the executor's end */
+    EXECUTOR_EXPIRED,    /* waited in the queue until its deadline */
+    EXECUTOR_REFUSED,    /* not admitted: too fast */
+    EXECUTOR_UNAVAILABLE /* the engine is not loaded (LUMEN_ERROR_UNAVAILABLE from the backend) */
+} executor_end;
+
+typedef struct executor_stage_time {
+    char stage[EXECUTOR_STAGE_BYTES];
+    double seconds;
+} executor_stage_time;
+
+typedef struct executor_outcome {
+    executor_end end;
+    void *result;      /* a reference of the receiver's own, from hooks.keep; NULL unless EXECUTOR_DONE */
+    lumen_error error; /* unless EXECUTOR_DONE */
+    bool found;        /* the lookup had it: nothing was computed */
+    bool shared;       /* another party carried the flight */
+    double lookup_seconds, queue_seconds, run_seconds, retry_seconds; /* retry: hint of EXECUTOR_REFUSED */
+    executor_stage_time stages[EXECUTOR_STAGES_MAX];                  /* of the run, in order */
+    size_t stage_count;
+} executor_outcome;
+
+/* One who waits. Callbacks may be NULL except finished. */
+typedef struct executor_party {
+    void (*finished)(void *user, const executor_outcome *outcome); /* once, unless executor_leave came first */
+    void (*changed)(void *user); /* position, stage or percent may be new; at most some ten times a second */
+    double deadline_seconds;     /* 0: the executor's */
+    void *user;
+} executor_party;
+
+typedef enum executor_state { EXECUTOR_LOOKING_UP, EXECUTOR_QUEUED, EXECUTOR_RUNNING, EXECUTOR_OVER } executor_state;
+
+typedef struct executor_status {
+    executor_state state;
+    uint32_t position; /* 1: next; 0: not queued */
+    char stage[EXECUTOR_STAGE_BYTES];
+    double fraction; /* of the run, 0 to 1 */
+} executor_status;
+
+typedef enum executor_refusal {
+    EXECUTOR_ACCEPTED,
+    EXECUTOR_QUEUE_FULL,
+    EXECUTOR_STOPPING,
+    EXECUTOR_NO_MEMORY
+} executor_refusal;
+
+/* Joins the flight of the order, or starts it. NULL with a reason, and then no callback comes; the callback may already
+ * have come when this returns. The ticket stays valid until executor_leave, which must be called once for every
+ * ticket, also after `finished`. */
+executor_ticket *executor_join(executor *work, const executor_order *order, const executor_party *party,
+                               executor_refusal *refusal);
+
+/* Gives the ticket back. When this returns, no callback of the party is running and none will come (unless it is called
+ * from within that very callback). */
+void executor_leave(executor_ticket *ticket);
+
+void executor_read_status(executor_ticket *ticket, executor_status *status);
+
+/* ---- What it stands on --------------------------------------------------------------------------------------- */
+
+typedef struct executor_hooks {
+    void *user;
+    /* The stored result of an order, or NULL. May block: it runs on the lookup threads. NULL hook: nothing is stored.
+     */
+    void *(*lookup)(void *user, const executor_order *order);
+    /* May the party with this `user` of executor_party use the engine? False sets *retry_seconds. NULL hook: always. */
+    bool (*admit)(void *user, void *party_user, double *retry_seconds);
+    /* Turns what the backend made into the result. NULL with an error: the flight failed. */
+    void *(*store)(void *user, const executor_order *order, blob *packed, lumen_error *error);
+    void *(*keep)(void *user, void *result);
+    void (*release)(void *user, void *result);
+    /* A flight that reached the queue is over: for metrics. NULL hook: nobody listens. */
+    void (*observed)(void *user, const executor_order *order, const executor_outcome *outcome);
+} executor_hooks;
+
+/* Runs work on a device. */
+typedef struct executor_backend {
+    void *self;
+    /* Runs `count` works of one engine in slot `slot` and returns when each has been finished by executor_work_finish.
+     * Called from the slot's own thread only. */
+    void (*run)(void *self, uint32_t slot, executor_work *const *works, size_t count);
+    /* Ends what hangs in a slot, so that `run` returns soon. From another thread. NULL: it cannot. */
+    void (*kill)(void *self, uint32_t slot);
+} executor_backend;
+
+/* For backends, on the slot's thread. */
+const executor_order *executor_work_order(const executor_work *work);
+bool executor_work_cancelled(const executor_work *work); /* an atomic read */
+void executor_work_progress(executor_work *work, const char *stage, double fraction);
+/* Exactly once per work. `packed` is the packed shape (kept) when status is LUMEN_OK; otherwise error says why. */
+void executor_work_finish(executor_work *work, lumen_status status, blob *packed, const lumen_error *error);
+
+typedef struct executor_options {
+    executor_backend backend;
+    executor_hooks hooks;
+    const char *device;      /* its name in logs and figures: "cpu" */
+    uint32_t slots;          /* 1..64 */
+    uint32_t queue_max;      /* flights that may be looked up or wait; 0: 1,024 */
+    uint32_t lookup_threads; /* 0: 2 */
+    double deadline_seconds; /* 0: 300 */
+    double grace_seconds;    /* 0: 5 */
+    double stall_seconds;    /* 0: 60 */
+    log_sink *log;
+} executor_options;
+
+lumen_status executor_open(const executor_options *options, executor **out, lumen_error *error);
+
+/* Takes no new orders, lets what is there finish for at most `seconds`, cancels the rest (EXECUTOR_CANCELLED), kills
+ * what hangs. Every party has been called back when it returns. Tickets may still be left afterwards: the executor's
+ * memory goes with the last of them. */
+void executor_close(executor *work, double seconds);
+
+/* ---- Figures ----------------------------------------------------------------------------------------------------- */
+
+typedef struct executor_slot_figures {
+    bool busy, stalled, hung;
+    char stage[EXECUTOR_STAGE_BYTES];
+    char text[64]; /* the beginning of what it works on */
+    char engine[32];
+    double seconds;       /* since the run began */
+    double quiet_seconds; /* since the last progress */
+} executor_slot_figures;
+
+typedef struct executor_figures {
+    uint32_t looking_up, queued, running, parties, slots;
+    uint64_t joined, shared, started, done, failed, cancelled, expired, refused, full, killed, batches;
+    double oldest_queued_seconds;
+    executor_slot_figures slot[64];
+} executor_figures;
+
+void executor_read_figures(executor *work, executor_figures *figures);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * host.h: engines run in processes of their own, so that one that crashes takes nothing with it.
+ *
+ * The service is one process, its engines are others: `lumen engine-host` is started once for each slot of a device,
+ * over a socket pair. A host loads the models (models/models.h) in the background, says what is loaded, takes one batch
+ * of orders at a time, reports progress, looks for a cancel at every progress callback, and answers with packed shapes
+ * (shape/pack.h). A host that crashes fails the orders that it had in hand (EXECUTOR_FAILED: "the engine ended with
+ * signal 11") and is started again at once; one that hangs is killed by the executor and started again. One that dies
+ * again and again before it could work is started ever more slowly, up to once in 30 seconds.
+ *
+ *     // in the program that hosts engines, named by the service's command line:
+ *     return host_main(&engines, descriptor);
+ *
+ *     // in the service:
+ *     status = host_backend_open(&options, &hosts, &error);        // starts the processes, waits for none
+ *     executor_options work = {.backend = host_backend(hosts), .slots = options.slots, ...};
+ *     ...
+ *     executor_close(work); host_backend_close(hosts);
+ */
+#ifndef LUMEN_HOST_HOST_H
+#define LUMEN_HOST_HOST_H
+
+#include "engine/engine.h"
+#include "executor/executor.h"
+#include "models/models.h"
+
+/* ---- What both sides know: the same program defines it for both -------------------------------------------- */
+
+/* What a hosting program offers. */
+typedef struct host_engine {
+    const char *name;          /* as in requests: "procedural" */
+    uint32_t batch_max;        /* 1: no batches */
+    const char *const *models; /* names, NULL-terminated: acquired for each run */
+    /* Makes one shape, or, where batch_max > 1, `count` of them. `shapes[i]` is NULL where statuses[i] is not LUMEN_OK.
+     */
+    void (*generate)(void *self, const lumen_request *requests, size_t count, lumen_shape **shapes,
+                     lumen_status *statuses, lumen_error *errors);
+    void *self;
+} host_engine;
+
+typedef struct host_engines {
+    const model *models;
+    size_t model_count;
+    const host_engine *engines; /* best first: "auto" takes the first whose models are loaded */
+    size_t engine_count;
+} host_engines;
+
+/* ---- The side of the service ------------------------------------------------------------------------------ */
+
+typedef struct host_set host_set;
+
+enum { HOST_SLOTS_MAX = 64, HOST_ARGUMENTS_MAX = 32 };
+
+typedef struct host_options {
+    const char *program;          /* path of the executable, usually /proc/self/exe */
+    const char *const *arguments; /* NULL-terminated, argv[0] first; the descriptor's number is appended */
+    const host_engines *offered;  /* what the other side will offer too; lives as long as the set */
+    uint32_t slots;
+    uint64_t memory_budget_bytes; /* of the models of one host; 0: no bound */
+    log_sink *log;
+    /* What is loaded has changed somewhere. From a thread of the hosts'. May be NULL. */
+    void (*changed)(void *user);
+    void *user;
+} host_options;
+
+lumen_status host_set_open(const host_options *options, host_set **out, lumen_error *error);
+executor_backend host_backend(host_set *hosts);
+
+/* Ends the processes: a polite word, two seconds, SIGKILL. The executor must be closed before. */
+void host_set_close(host_set *hosts);
+
+typedef struct host_report {
+    int process; /* 0: not running */
+    bool ready;  /* it has said hello and takes orders */
+    uint32_t starts, crashes, kills;
+    char last_end[128]; /* "signal 11 (Segmentation fault)"; "" when it never ended */
+    uint64_t resident_bytes;
+    model_report models[MODELS_MAX];
+    size_t model_count;
+} host_report;
+
+/* What slot `slot` is like now. */
+void host_read_report(host_set *hosts, uint32_t slot, host_report *report);
+
+/* Whether some host is ready and has every model of the engine loaded, or can load it on demand. */
+bool host_engine_ready(host_set *hosts, const char *engine);
+
+/* ---- The side of the engines -------------------------------------------------------------------------------- */
+
+/* The whole life of a host: says hello, loads, serves orders until the other side hangs up. Returns the exit status. */
+int host_main(const host_engines *offered, int descriptor);
+
+#endif
