@@ -64,6 +64,9 @@ lumen_status files_stl(const lumen_shape *shape, buffer *out, lumen_error *error
  * concept, verb, text and motion. Seeds above 2^63 - 1, which no request can carry, become a string. */
 lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *error);
 
+/* A picture of the shape with its legend as PNG, `size` by `size` pixels; 0: 1024. */
+lumen_status files_picture(const lumen_shape *shape, uint32_t size, buffer *out, lumen_error *error);
+
 /* ---- Writing ---------------------------------------------------------------------------------- */
 
 /* Puts bytes into a file that appears whole or not at all: they are written to a new file in the same

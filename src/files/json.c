@@ -124,24 +124,48 @@ static bool numbers_are_finite(const lumen_shape *shape)
     return finite;
 }
 
-lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *error)
+lumen_status files_json_check(const lumen_shape *shape, lumen_error *error)
 {
-    if (!numbers_are_finite(shape))
-        return lumen_fail(error, LUMEN_ERROR_FAILED,
-                          "the shape \"%s\" has a number that is not finite; try another seed",
-                          files_text(shape->text));
-    /* "o" takes over the reference, also when packing fails; a value that could not be made fails it. */
-    json_t *answer = json_pack(
-        "{s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:b, s:f, s:o, s:o, s:o, s:{s:o, s:f, s:f},"
-        " s:o, s:o, s:o, s:o, s:o}",
-        "positions", positions(shape), "part_ids", part_ids(shape), "part_names", for_each_part(shape, part_name),
-        "template_type", files_json_text(shape->template_type), "bounding_box", "min", corner(shape->bounding_box_min),
-        "max", corner(shape->bounding_box_max), "pipeline", files_json_text(shape->pipeline), "cached",
-        (int)shape->cached, "generation_time_ms", shape->generation_time_ms, "key", files_json_text(shape->key), "seed",
+    if (numbers_are_finite(shape))
+        return LUMEN_OK;
+    return lumen_fail(error, LUMEN_ERROR_FAILED,
+                      "the shape \"%s\" has a number that is not finite; try another seed", files_text(shape->text));
+}
+
+json_t *files_json_object(const lumen_shape *shape, bool arrays)
+{
+    /* "o" takes over the reference, also when packing fails; a value that could not be made fails it. "o*" leaves out
+     * what is NULL: here that is what was not asked for, so the arrays that were are made before. */
+    json_t *bytes[3] = {NULL, NULL, NULL};
+    if (arrays) {
+        bytes[0] = positions(shape);
+        bytes[1] = part_ids(shape);
+        bytes[2] = attachments(shape);
+        if (bytes[0] == NULL || bytes[1] == NULL || bytes[2] == NULL) {
+            for (int i = 0; i < 3; i++)
+                json_decref(bytes[i]);
+            return NULL;
+        }
+    }
+    return json_pack(
+        "{s:o*, s:o*, s:o, s:o, s:{s:o, s:o}, s:o, s:b, s:f, s:o, s:o, s:o, s:{s:o, s:f, s:f},"
+        " s:o, s:o, s:o, s:o, s:o*}",
+        "positions", bytes[0], "part_ids", bytes[1], "part_names", for_each_part(shape, part_name), "template_type",
+        files_json_text(shape->template_type), "bounding_box", "min", corner(shape->bounding_box_min), "max",
+        corner(shape->bounding_box_max), "pipeline", files_json_text(shape->pipeline), "cached", (int)shape->cached,
+        "generation_time_ms", shape->generation_time_ms, "key", files_json_text(shape->key), "seed",
         files_json_seed(shape->seed), "subject", files_json_text(shape->subject), "motion", "template",
         files_json_text(shape->motion.motion), "tempo", (double)shape->motion.tempo, "size", (double)shape->motion.size,
         "part_colors", for_each_part(shape, part_color), "concept", files_json_text(shape->concept_name), "verb",
-        files_json_text(shape->verb), "text", files_json_text(shape->text), "attachments", attachments(shape));
+        files_json_text(shape->verb), "text", files_json_text(shape->text), "attachments", bytes[2]);
+}
+
+lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *error)
+{
+    lumen_status status = files_json_check(shape, error);
+    if (status != LUMEN_OK)
+        return status;
+    json_t *answer = files_json_object(shape, true);
     bool written = files_json_dump(answer, 6, out);
     json_decref(answer);
     return written ? LUMEN_OK : lumen_fail_memory(error, "a JSON file");

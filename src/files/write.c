@@ -50,7 +50,7 @@ lumen_status files_format_of(const char *path, files_format *format, lumen_error
 }
 
 /* A picture of `size` pixels; 0: the usual. */
-static lumen_status encode_picture(const lumen_shape *shape, uint32_t size, buffer *out, lumen_error *error)
+lumen_status files_picture(const lumen_shape *shape, uint32_t size, buffer *out, lumen_error *error)
 {
     picture_image image = {0};
     picture_options options = {.width = size, .height = size, .legend = true, .caption = shape->text};
@@ -68,7 +68,7 @@ lumen_status files_encode(const lumen_shape *shape, files_format format, buffer 
     case FILES_GLB: return files_glb(shape, out, error);
     case FILES_STL: return files_stl(shape, out, error);
     case FILES_JSON: return files_json(shape, out, error);
-    case FILES_PNG: return encode_picture(shape, 0, out, error);
+    case FILES_PNG: return files_picture(shape, 0, out, error);
     case FILES_FORMATS: break;
     }
     return lumen_fail(error, LUMEN_ERROR_INVALID, "format %d is unknown; use one of files_format", (int)format);
@@ -93,7 +93,7 @@ lumen_status files_write_picture(const lumen_shape *shape, uint32_t size, const 
 {
     buffer bytes;
     buffer_open(&bytes, FILES_BYTES_MAX);
-    lumen_status status = encode_picture(shape, size, &bytes, error);
+    lumen_status status = files_picture(shape, size, &bytes, error);
     if (status == LUMEN_OK)
         status = files_save(&bytes, path, error);
     buffer_close(&bytes);

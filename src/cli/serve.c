@@ -1,0 +1,139 @@
+/* lumen serve: reads the settings, runs the service until a signal says that it is enough. */
+
+#include "cli/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/serve_options.h"
+
+/* ---- Signals --------------------------------------------------------------------------------------------------- */
+
+/* They are blocked in every thread and taken by the main one alone, so that no handler is needed. */
+static sigset_t ending_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    return signals;
+}
+
+/* Waits for a signal; false when the service gave up by itself. */
+static bool wait_for_end(const service *running)
+{
+    static const struct timespec look = {.tv_nsec = 200000000};
+    const sigset_t signals = ending_signals();
+    while (!service_failed(running))
+        if (sigtimedwait(&signals, NULL, &look) > 0)
+            return true;
+    return false;
+}
+
+/* ---- The service ---------------------------------------------------------------------------------------------------- */
+
+/* Written beside its place and renamed, so that whoever waits for the file reads a whole number. */
+static bool write_port(const char *path, uint16_t port)
+{
+    char beside[4096];
+    if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside) {
+        complain(EXIT_FAILED, "the name %.60s... is too long; shorten it", path);
+        return false;
+    }
+    FILE *file = fopen(beside, "we");
+    bool written = file != NULL && fprintf(file, "%u\n", port) > 0;
+    if (file != NULL)
+        written = fclose(file) == 0 && written;
+    if (written && rename(beside, path) == 0)
+        return true;
+    complain(EXIT_FAILED, "the port could not be written to %s: %s; choose another --port-file", path, strerror(errno));
+    return false;
+}
+
+typedef struct library_opener {
+    const serve_program *program;
+    const char *concepts;
+} library_opener;
+
+static lumen_status open_library(void *user, lumen **out, lumen_error *error)
+{
+    const library_opener *opener = user;
+    return opener->program->open_library(opener->concepts, out, error);
+}
+
+static int run(serve_settings *settings, log_sink *log)
+{
+    lumen_error error;
+    service *running = NULL;
+    if (service_start(&settings->service, &running, &error) != LUMEN_OK)
+        return complain(EXIT_FAILED, "%s", error.message);
+    const char *address = settings->service.address;
+    char url[256];
+    snprintf(url, sizeof url, strchr(address, ':') != NULL ? "http://[%s]:%u/" : "http://%s:%u/", address, service_port(running));
+    log_write(log, LOG_INFO, "listening", LOG_FIELDS(log_text("url", url), log_text("version", lumen_version())));
+    int result = EXIT_DONE;
+    if (settings->port_file != NULL && !write_port(settings->port_file, service_port(running)))
+        result = EXIT_FAILED;
+    else if (!wait_for_end(running))
+        result = EXIT_FAILED;
+    service_stop(running);
+    return result;
+}
+
+int serve_run(const serve_program *program, int count, char **arguments)
+{
+    serve_settings settings;
+    int result = serve_options_read(count, arguments, &settings);
+    if (result != EXIT_DONE || settings.help) {
+        if (result == EXIT_DONE)
+            serve_options_print_help();
+        serve_options_free(&settings);
+        return result;
+    }
+    const sigset_t signals = ending_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    lumen_error error;
+    log_sink *log = NULL;
+    const log_options logging = {.descriptor = STDERR_FILENO, .format = settings.format, .least = settings.level};
+    library_opener opener = {.program = program, .concepts = settings.concepts};
+    host_engines engines;
+    const char *host_arguments[] = {"lumen", "engine-host", settings.concepts != NULL ? settings.concepts : "", NULL};
+    if (log_open(&logging, &log, &error) != LUMEN_OK || program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
+        result = complain(EXIT_FAILED, "%s", error.message);
+    } else {
+        settings.service.engines = &engines;
+        settings.service.program = "/proc/self/exe";
+        settings.service.host_arguments = host_arguments;
+        settings.service.open_library = open_library;
+        settings.service.user = &opener;
+        settings.service.log = log;
+        result = run(&settings, log);
+    }
+    log_close(log);
+    serve_options_free(&settings);
+    return result;
+}
+
+/* ---- The host ---------------------------------------------------------------------------------------------------------- */
+
+int serve_host(const serve_program *program, int count, char **arguments)
+{
+    lumen_error error;
+    host_engines engines;
+    char *end = NULL;
+    long descriptor = count == 3 ? strtol(arguments[2], &end, 10) : -1;
+    if (descriptor < 0 || *end != '\0')
+        return complain(EXIT_USAGE, "engine-host is started by lumen serve, not by hand");
+    const char *concepts = arguments[1][0] != '\0' ? arguments[1] : NULL;
+    if (program->offer(concepts, &engines, &error) != LUMEN_OK)
+        return complain(EXIT_FAILED, "%s", error.message);
+    return host_main(&engines, (int)descriptor);
+}

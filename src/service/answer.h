@@ -1,0 +1,54 @@
+/*
+ * answer.h: how every answer of the service looks: its usual headers, its errors, its JSON.
+ *
+ *     answer_error(one, 503, "QueueFullError", 2, "too many requests are waiting; try again");
+ *     answer_json(one, 200, json_pack("{s:s}", "status", "ok"));
+ *     answer_content(one, 200, content, "memory");
+ */
+#ifndef LUMEN_SERVICE_ANSWER_H
+#define LUMEN_SERVICE_ANSWER_H
+
+#include <jansson.h>
+
+#include "service/internal.h"
+
+/* Content with the headers that all answers share. Takes over nothing: `body` is kept. `more` may be NULL. */
+http_content *answer_make_content(blob *body, const char *type, const http_header *more, size_t count);
+
+/* Sends content with the headers that belong to this one request: its id, its origin. */
+void answer_content(visit *one, unsigned status, http_content *content, const http_header *extra, size_t count);
+
+/* Sends bytes as `type`; the buffer stays the caller's. A failed buffer becomes a 500. */
+void answer_buffer(visit *one, unsigned status, const char *type, const buffer *body, const http_header *extra,
+                   size_t count);
+
+/* Sends a JSON value, and gives it back; NULL (memory ran out while it was made) becomes a 500. */
+void answer_json(visit *one, unsigned status, json_t *value);
+
+/* {"error": message, "type": type}; Retry-After when retry_seconds > 0. */
+void answer_error(visit *one, unsigned status, const char *type, double retry_seconds, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The error of a failed room: INVALID 422, UNAVAILABLE 503, MEMORY and others 500. */
+void answer_lumen_error(visit *one, const lumen_error *error);
+
+/* "the service starts (or stops)": 503. */
+void answer_not_open(visit *one);
+
+/* {"status": status} with 503 and Retry-After: /health/ready while it is not. */
+void answer_not_ready(visit *one, const char *status);
+
+/* The answer to whoever asked for an outcome that is no shape. */
+void answer_outcome_error(visit *one, const executor_outcome *outcome);
+
+/* The same error as status, type and message: for jobs, which keep it. `retry` may be NULL. */
+unsigned answer_describe_outcome(const executor_outcome *outcome, const char **type, const char **message,
+                                 double *retry);
+
+/* The content of an error body, for refusals that the HTTP room makes itself. */
+http_content *answer_error_content(const char *type, const char *message);
+
+/* Reals in JSON: enough digits for milliseconds and byte counts. */
+enum { ANSWER_DIGITS = 9 };
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * internal.h: what the files of the service share: the service itself, and a visit, which is one request's way through
+ * it.
+ */
+#ifndef LUMEN_SERVICE_INTERNAL_H
+#define LUMEN_SERVICE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "cache/cache.h"
+#include "executor/executor.h"
+#include "http/http.h"
+#include "service/client.h"
+#include "service/jobs.h"
+#include "service/limits.h"
+#include "service/observations.h"
+#include "service/random_id.h"
+#include "service/service.h"
+#include "service/tasks.h"
+
+/* The one device so far, as logs and metrics name it. */
+#define SERVICE_DEVICE "cpu"
+
+enum { REQUEST_ID_BYTES = 72, ORIGINS_MAX = 32, STAGES_LOGGED_MAX = EXECUTOR_STAGES_MAX };
+
+typedef enum service_phase { SERVICE_BINDING, SERVICE_STARTING, SERVICE_OPEN, SERVICE_DRAINING, SERVICE_BROKEN } service_phase;
+
+struct service {
+    service_options options;
+    log_sink *log;
+    http_server *http;
+    uint64_t started_ns;
+    atomic_int phase;   /* service_phase */
+    atomic_bool opened; /* what the tender makes is there, until the end */
+    client_proxies proxies;
+    char *origins_text; /* cut into origins */
+    const char *origins[ORIGINS_MAX];
+    size_t origin_count;
+    bool any_origin;
+    limits *client_limit;
+    limits *engine_limit;
+    observations seen;
+    http_content *openapi;
+    http_content *page[3]; /* html, css, js */
+
+    pthread_t tender;
+    atomic_bool stop_tending;
+    pthread_mutex_t lock;
+    pthread_cond_t stopping;
+
+    /* Made by the tender; to be used only after service_has_opened said so. */
+    lumen *library;
+    cache *shapes;
+    host_set *hosts;
+    executor *work;
+    tasks *pool;
+    job_table *jobs;
+};
+
+/* A wait for the executor may be given up only once its ticket is there to be left; a client may leave before. */
+typedef enum visit_waiting { VISIT_NOT_WAITING, VISIT_WAITING, VISIT_LEFT } visit_waiting;
+
+/* One request. Made when its headers are there, gone when its answer has been sent. */
+typedef struct visit {
+    requester who; /* first: it is the executor's party */
+    service *service;
+    http_exchange *exchange;
+    const struct route *route; /* NULL: no such path */
+    unsigned route_index;
+    char request_id[REQUEST_ID_BYTES];
+    const char *origin; /* allowed one to be told; NULL: none */
+    atomic_bool settled;        /* an answer is being given, by whoever set this */
+    atomic_bool abandoned;      /* the client left */
+    atomic_int waiting;         /* visit_waiting: for the executor */
+    executor_ticket *ticket;    /* left when the visit ends */
+    bool binary;             /* the client prefers the binary message */
+    bool debug;              /* POST /debug/generate-mesh: figures instead of the shape */
+    /* For the log. */
+    uint64_t key;
+    bool has_key;
+    const char *cache_state; /* "generated", "memory", "stored" */
+    bool has_outcome;
+    executor_outcome outcome; /* times alone; result and error are not kept */
+} visit;
+
+/* A place where requests go. */
+typedef struct route {
+    const char *path; /* "/jobs/{id}": a name in braces stands for one segment */
+    const char *method;
+    void (*handle)(visit *one);
+    unsigned flags;
+} route;
+
+enum {
+    ROUTE_OPEN = 1,    /* needs no key */
+    ROUTE_LIMITED = 2, /* counts against the client's limit */
+    ROUTE_WORK = 4,    /* needs the service to be open */
+    ROUTE_DEBUG = 8,   /* not there unless debug routes are on */
+    ROUTE_BODY = 16    /* reads its body */
+};
+
+/* The segment of the path that a route's braces stand for: what lies after `prefix`, up to the next slash. */
+void visit_segment(const visit *one, const char *prefix, char *segment, size_t size);
+
+static inline bool service_is_open(service *running)
+{
+    return atomic_load_explicit(&running->phase, memory_order_acquire) == SERVICE_OPEN;
+}
+
+/* Whether the tables, the cache and the executor are there to be asked: also while draining. */
+static inline bool service_has_opened(service *running)
+{
+    return atomic_load_explicit(&running->opened, memory_order_acquire);
+}
+
+/* The server's figures; zeros while it is being bound. */
+void service_read_connections(service *running, http_figures *figures);
+
+/* Whether some engine can serve now. */
+bool service_is_ready(service *running);
+
+static inline uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline double seconds_between(uint64_t from_ns, uint64_t to_ns)
+{
+    return to_ns > from_ns ? (double)(to_ns - from_ns) * 1e-9 : 0.0;
+}
+
+/* The handlers, by file. */
+void handle_page(visit *one);        /* pages.c */
+void handle_openapi(visit *one);
+void handle_health(visit *one);      /* health.c */
+void handle_ready(visit *one);
+void handle_detailed(visit *one);
+void handle_cache_stats(visit *one);
+void handle_metrics(visit *one);     /* observations.c */
+void handle_prometheus(visit *one);
+void handle_generate(visit *one);    /* generate.c */
+void generate_abandon(visit *one); /* its client left */
+void handle_debug_mesh(visit *one);
+void handle_debug_image(visit *one);
+void handle_job_post(visit *one);    /* job_routes.c */
+void handle_job_get(visit *one);
+void handle_job_events(visit *one);
+void handle_job_delete(visit *one);
+void handle_shape(visit *one);       /* shapes.c */
+
+/* The http_handler that leads to them: routes.c. */
+http_handler routes_handler(service *running);
+
+#endif

@@ -1,0 +1,111 @@
+/* The routes of /jobs. */
+
+#include <string.h>
+
+#include "service/answer.h"
+#include "service/generate.h"
+
+static job *find(visit *one)
+{
+    char id[RANDOM_ID_BYTES + 1];
+    visit_segment(one, "/jobs/", id, sizeof id);
+    job *found = job_find(one->service->jobs, id);
+    if (found == NULL)
+        answer_error(one, 404, "NotFoundError", 0.0, "there is no such job; it may have ended more than %d minutes ago",
+                     JOB_SECONDS / 60);
+    return found;
+}
+
+static void answer_job(visit *one, unsigned status, job *asked, bool with_result)
+{
+    buffer body;
+    buffer_open(&body, (size_t)16 << 20);
+    job_write(asked, with_result, &body);
+    answer_buffer(one, status, "application/json", &body, NULL, 0);
+    buffer_close(&body);
+}
+
+/* {"id", "status", "url", "events_url"} and the address to ask. */
+static void answer_accepted(visit *one, const job *made)
+{
+    char url[64], events[80];
+    buffer body;
+    buffer_open(&body, 1024);
+    snprintf(url, sizeof url, "/jobs/%s", job_id(made));
+    snprintf(events, sizeof events, "%s/events", url);
+    const http_header location = {"Location", url};
+    buffer_print(&body, "{\"id\":\"%s\",\"status\":\"queued\",\"url\":\"%s\",\"events_url\":\"%s\"}", job_id(made), url, events);
+    answer_buffer(one, 202, "application/json", &body, &location, 1);
+    buffer_close(&body);
+}
+
+void handle_job_post(visit *one)
+{
+    generate_plan plan;
+    if (!generate_read(one, &plan))
+        return;
+    job *made = job_create(one->service->jobs, &one->who.client, plan.order.key);
+    if (made == NULL) {
+        answer_error(one, 503, "QueueFullError", 2.0, "%d jobs are under way; wait for some of them to end", JOBS_MAX);
+        return;
+    }
+    cache_entry *entry = cache_find(one->service->shapes, plan.order.key, plan.order.identity);
+    if (entry != NULL) {
+        const shape_answer *answer = cache_answer(entry);
+        job_finish_cached(made, answer->json);
+        cache_release(entry);
+        answer_accepted(one, made);
+    } else {
+        executor_party party = job_party(made);
+        executor_refusal refusal;
+        executor_ticket *ticket = executor_join(one->service->work, &plan.order, &party, &refusal);
+        job_started(made, ticket);
+        if (ticket != NULL)
+            answer_accepted(one, made);
+        else
+            generate_answer_refusal(one, refusal);
+    }
+    job_release(made);
+}
+
+void handle_job_get(visit *one)
+{
+    job *asked = find(one);
+    if (asked != NULL)
+        answer_job(one, 200, asked, true);
+    job_release(asked);
+}
+
+void handle_job_events(visit *one)
+{
+    job *asked = find(one);
+    if (asked == NULL)
+        return;
+    http_header headers[6] = {{"Content-Type", "text/event-stream"},
+                              {"Cache-Control", "no-store"},
+                              {"X-Content-Type-Options", "nosniff"},
+                              {"Vary", "Origin"},
+                              {"X-Request-Id", one->request_id},
+                              {"Access-Control-Allow-Origin", one->origin}}; /* NULL is left out */
+    if (strcmp(http_method(one->exchange), "HEAD") == 0)
+        answer_buffer(one, 200, "text/event-stream", &(buffer){0}, NULL, 0);
+    else if (!job_open_stream(asked, one->exchange, headers, 6, &one->abandoned))
+        answer_error(one, 503, "QueueFullError", 5.0, "%d clients listen to this job already; ask its address instead",
+                     JOB_STREAMS_MAX);
+    job_release(asked);
+}
+
+void handle_job_delete(visit *one)
+{
+    job *asked = find(one);
+    if (asked == NULL)
+        return;
+    job_state before;
+    if (job_cancel(asked, &before))
+        answer_job(one, 200, asked, false);
+    else if (before == JOB_CANCELLED)
+        answer_error(one, 410, "JobGoneError", 0.0, "the job was cancelled before");
+    else
+        answer_error(one, 409, "JobFinishedError", 0.0, "the job has ended: there is nothing left to cancel");
+    job_release(asked);
+}

@@ -1,0 +1,447 @@
+#include "service/jobs.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/random.h"
+#include "files/json.h"
+#include "service/answer.h"
+
+enum { BUCKETS = 1024 };
+
+typedef struct job_stream {
+    http_stream *stream; /* NULL: a free place */
+    const atomic_bool *gone;
+    uint64_t next_event;
+} job_stream;
+
+struct job {
+    requester who; /* first: it is the executor's party */
+    job_table *table;
+    atomic_size_t references;
+    char id[RANDOM_ID_BYTES];
+    char key[17];
+    char created[32];
+    job *next_in_bucket;
+    job *older, *newer; /* the order of creation */
+
+    pthread_mutex_t lock;
+    job_state state;
+    bool started; /* joining is over: the ticket is there or will never be */
+    executor_ticket *ticket;
+    uint64_t ended_ns, spoken_ns;
+    http_content *content; /* JOB_DONE */
+    char error_type[32];
+    char error_message[sizeof((lumen_error *)0)->message];
+    job_stream streams[JOB_STREAMS_MAX];
+};
+
+struct job_table {
+    job_hooks hooks;
+    pthread_mutex_t lock; /* of the lists alone; never taken while a job's own lock is held */
+    job *buckets[BUCKETS];
+    job *oldest, *newest;
+    size_t count;
+    job *visited[JOBS_MAX]; /* by job_table_tick, which one thread alone calls */
+};
+
+/* ---- The table ------------------------------------------------------------------------------------------------- */
+
+job_table *job_table_create(const job_hooks *hooks)
+{
+    job_table *all = calloc(1, sizeof *all);
+    if (all == NULL)
+        return NULL;
+    all->hooks = *hooks;
+    pthread_mutex_init(&all->lock, NULL);
+    return all;
+}
+
+static size_t bucket_of(const char *id)
+{
+    return (size_t)(fnv1a(FNV_START, id, strlen(id)) % BUCKETS);
+}
+
+/* Takes a job out of the lists; the reference of the table is the caller's then. The table's lock is held. */
+static void unlink_job(job_table *all, job *one)
+{
+    job **at = &all->buckets[bucket_of(one->id)];
+    while (*at != one)
+        at = &(*at)->next_in_bucket;
+    *at = one->next_in_bucket;
+    *(one->older != NULL ? &one->older->newer : &all->oldest) = one->newer;
+    *(one->newer != NULL ? &one->newer->older : &all->newest) = one->older;
+    all->count--;
+}
+
+static void link_job(job_table *all, job *one)
+{
+    job **bucket = &all->buckets[bucket_of(one->id)];
+    one->next_in_bucket = *bucket;
+    *bucket = one;
+    one->older = all->newest;
+    *(all->newest != NULL ? &all->newest->newer : &all->oldest) = one;
+    all->newest = one;
+    all->count++;
+}
+
+size_t job_table_count(job_table *all)
+{
+    pthread_mutex_lock(&all->lock);
+    size_t count = all->count;
+    pthread_mutex_unlock(&all->lock);
+    return count;
+}
+
+void job_table_destroy(job_table *all)
+{
+    if (all == NULL)
+        return;
+    while (all->oldest != NULL) {
+        job *one = all->oldest;
+        unlink_job(all, one);
+        job_release(one);
+    }
+    pthread_mutex_destroy(&all->lock);
+    free(all);
+}
+
+/* ---- One job ---------------------------------------------------------------------------------------------------- */
+
+static job *keep(job *one)
+{
+    atomic_fetch_add(&one->references, 1);
+    return one;
+}
+
+void job_release(job *one)
+{
+    if (one == NULL || atomic_fetch_sub(&one->references, 1) != 1)
+        return;
+    if (one->ticket != NULL)
+        executor_leave(one->ticket);
+    http_content_release(one->content);
+    pthread_mutex_destroy(&one->lock);
+    free(one);
+}
+
+/* Makes room by forgetting the oldest job that has ended. The table's lock is held. Returns it, or NULL. */
+static job *forget_one(job_table *all)
+{
+    for (job *one = all->oldest; one != NULL; one = one->newer) {
+        pthread_mutex_lock(&one->lock);
+        bool ended = one->state != JOB_LIVE;
+        pthread_mutex_unlock(&one->lock);
+        if (ended) {
+            unlink_job(all, one);
+            return one;
+        }
+    }
+    return NULL;
+}
+
+job *job_create(job_table *all, const client_address *client, uint64_t key)
+{
+    job *one = calloc(1, sizeof *one);
+    if (one == NULL)
+        return NULL;
+    one->who.client = *client;
+    one->table = all;
+    atomic_init(&one->references, 2); /* the caller's and the table's */
+    random_id_make(one->id);
+    snprintf(one->key, sizeof one->key, "%016llx", (unsigned long long)key);
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(one->created, sizeof one->created, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    one->spoken_ns = now_ns();
+    pthread_mutex_init(&one->lock, NULL);
+
+    job *forgotten = NULL;
+    pthread_mutex_lock(&all->lock);
+    bool room = all->count < JOBS_MAX || (forgotten = forget_one(all)) != NULL;
+    if (room)
+        link_job(all, one);
+    pthread_mutex_unlock(&all->lock);
+    job_release(forgotten);
+    if (room)
+        return one;
+    pthread_mutex_destroy(&one->lock);
+    free(one);
+    return NULL;
+}
+
+job *job_find(job_table *all, const char *id)
+{
+    pthread_mutex_lock(&all->lock);
+    job *one = all->buckets[bucket_of(id)];
+    while (one != NULL && strcmp(one->id, id) != 0)
+        one = one->next_in_bucket;
+    if (one != NULL)
+        keep(one);
+    pthread_mutex_unlock(&all->lock);
+    return one;
+}
+
+const char *job_id(const job *one)
+{
+    return one->id;
+}
+
+/* ---- What a job says of itself -------------------------------------------------------------------------------------- */
+
+/* The job's lock is held. */
+static void write_status(job *one, bool with_result, buffer *out)
+{
+    executor_status status = {.state = EXECUTOR_LOOKING_UP};
+    if (one->state == JOB_LIVE && one->ticket != NULL)
+        executor_read_status(one->ticket, &status);
+    bool running = status.state == EXECUTOR_RUNNING || status.state == EXECUTOR_OVER;
+    static const char *const names[] = {"", "done", "failed", "cancelled"};
+    const char *name = one->state != JOB_LIVE ? names[one->state] : running ? "running" : "queued";
+    double percent = one->state == JOB_DONE ? 100.0 : running ? status.fraction * 100.0 : 0.0;
+    json_t *object = json_pack("{s:s, s:s, s:i, s:o, s:f, s:s, s:s}", "id", one->id, "status", name, "position",
+                               (int)status.position, "stage",
+                               files_json_text(one->state == JOB_LIVE ? status.stage : ""), "percent", percent, "key",
+                               one->key, "created", one->created);
+    if (object != NULL && one->state == JOB_DONE)
+        json_object_set_new(object, "result_url", json_sprintf("/shapes/%s.json", one->key));
+    if (object != NULL && one->state == JOB_FAILED)
+        json_object_set_new(object, "error",
+                            json_pack("{s:o, s:s}", "error", files_json_text(one->error_message), "type", one->error_type));
+    bool written = files_json_dump(object, ANSWER_DIGITS, out);
+    json_decref(object);
+    if (!written || !with_result || one->content == NULL || buffer_failed(out))
+        return;
+    /* The result is JSON text already: it goes in before the closing brace. */
+    const blob *result = http_content_body(one->content);
+    out->size--;
+    buffer_text(out, ",\"result\":");
+    buffer_append(out, result->data, result->size);
+    buffer_text(out, "}");
+}
+
+void job_write(job *one, bool with_result, buffer *out)
+{
+    pthread_mutex_lock(&one->lock);
+    write_status(one, with_result, out);
+    pthread_mutex_unlock(&one->lock);
+}
+
+/* ---- Streams of events -------------------------------------------------------------------------------------------------- */
+
+static void close_stream(job *one, job_stream *to)
+{
+    http_stream_close(to->stream);
+    to->stream = NULL;
+    job_release(one); /* never the last reference: the caller has one */
+}
+
+/* Sends the state of things to one stream, and ends it when the job has ended. The job's lock is held. */
+static void tell(job *one, job_stream *to)
+{
+    static const char *const events[] = {"status", "done", "failed", "cancelled"};
+    buffer event, data;
+    buffer_open(&event, 64 << 10);
+    buffer_open(&data, 32 << 10);
+    write_status(one, false, &data);
+    buffer_print(&event, "id: %llu\nevent: %s\ndata: ", (unsigned long long)++to->next_event, events[one->state]);
+    buffer_append(&event, data.data, data.size);
+    buffer_text(&event, "\n\n");
+    bool sent = !buffer_failed(&event) && !buffer_failed(&data) && http_stream_send(to->stream, event.data, event.size);
+    buffer_close(&event);
+    buffer_close(&data);
+    if (!sent || one->state != JOB_LIVE)
+        close_stream(one, to);
+}
+
+static void tell_all(job *one)
+{
+    one->spoken_ns = now_ns();
+    for (size_t i = 0; i < JOB_STREAMS_MAX; i++)
+        if (one->streams[i].stream != NULL)
+            tell(one, &one->streams[i]);
+}
+
+bool job_open_stream(job *one, http_exchange *exchange, const http_header *headers, size_t count,
+                     const atomic_bool *gone)
+{
+    pthread_mutex_lock(&one->lock);
+    job_stream *place = NULL;
+    for (size_t i = 0; i < JOB_STREAMS_MAX && place == NULL; i++)
+        if (one->streams[i].stream == NULL)
+            place = &one->streams[i];
+    if (place != NULL) {
+        *place = (job_stream){.stream = http_stream_open(exchange, 200, headers, count), .gone = gone};
+        if (place->stream != NULL) {
+            keep(one);
+            tell(one, place);
+        }
+    }
+    pthread_mutex_unlock(&one->lock);
+    return place != NULL;
+}
+
+/* ---- Its course ------------------------------------------------------------------------------------------------------------ */
+
+/* Ends a live job; the lock is held. Returns the ticket, which the caller leaves without the lock. */
+static executor_ticket *end(job *one, job_state state)
+{
+    one->state = state;
+    one->ended_ns = now_ns();
+    tell_all(one);
+    executor_ticket *ticket = one->ticket;
+    one->ticket = NULL;
+    return ticket;
+}
+
+static void leave(executor_ticket *ticket)
+{
+    if (ticket != NULL)
+        executor_leave(ticket);
+}
+
+static void finished(void *user, const executor_outcome *outcome)
+{
+    job *one = user;
+    const job_hooks *hooks = &one->table->hooks;
+    http_content *content = outcome->end == EXECUTOR_DONE ? hooks->content_of(hooks->user, outcome) : NULL;
+    keep(one); /* leaving the ticket gives up the executor's hold on this job */
+    pthread_mutex_lock(&one->lock);
+    executor_ticket *ticket = NULL;
+    if (one->state == JOB_LIVE && content != NULL) {
+        one->content = http_content_keep(content);
+        ticket = end(one, JOB_DONE);
+    } else if (one->state == JOB_LIVE) {
+        const char *type = "GenerationFailedError", *message = "memory ran out; try again later";
+        if (outcome->end != EXECUTOR_DONE)
+            answer_describe_outcome(outcome, &type, &message, NULL);
+        snprintf(one->error_type, sizeof one->error_type, "%s", type);
+        snprintf(one->error_message, sizeof one->error_message, "%s", message);
+        ticket = end(one, JOB_FAILED);
+    }
+    pthread_mutex_unlock(&one->lock);
+    leave(ticket);
+    http_content_release(content);
+    if (outcome->result != NULL)
+        hooks->release(hooks->user, outcome->result);
+    job_release(one);
+}
+
+static void changed(void *user)
+{
+    job *one = user;
+    pthread_mutex_lock(&one->lock);
+    if (one->state == JOB_LIVE && one->ticket != NULL)
+        tell_all(one);
+    pthread_mutex_unlock(&one->lock);
+}
+
+executor_party job_party(job *one)
+{
+    return (executor_party){.finished = finished, .changed = changed, .user = one};
+}
+
+void job_started(job *one, executor_ticket *ticket)
+{
+    if (ticket == NULL) {
+        job_table *all = one->table;
+        pthread_mutex_lock(&all->lock);
+        unlink_job(all, one);
+        pthread_mutex_unlock(&all->lock);
+        job_release(one);
+        return;
+    }
+    pthread_mutex_lock(&one->lock);
+    bool live = one->state == JOB_LIVE;
+    if (live) {
+        one->ticket = ticket;
+        tell_all(one);
+    }
+    pthread_mutex_unlock(&one->lock);
+    if (!live)
+        leave(ticket);
+}
+
+void job_finish_cached(job *one, http_content *content)
+{
+    pthread_mutex_lock(&one->lock);
+    one->content = http_content_keep(content);
+    end(one, JOB_DONE);
+    pthread_mutex_unlock(&one->lock);
+}
+
+bool job_cancel(job *one, job_state *state)
+{
+    pthread_mutex_lock(&one->lock);
+    *state = one->state;
+    executor_ticket *ticket = one->state == JOB_LIVE ? end(one, JOB_CANCELLED) : NULL;
+    pthread_mutex_unlock(&one->lock);
+    leave(ticket);
+    return *state == JOB_LIVE;
+}
+
+/* ---- Time passes --------------------------------------------------------------------------------------------------------------- */
+
+static void tick_streams(job *one)
+{
+    static const char keep_alive[] = ": keep-alive\n\n";
+    uint64_t now = now_ns();
+    pthread_mutex_lock(&one->lock);
+    bool speak = seconds_between(one->spoken_ns, now) >= JOB_KEEP_ALIVE_SECONDS;
+    if (speak)
+        one->spoken_ns = now;
+    for (size_t i = 0; i < JOB_STREAMS_MAX; i++) {
+        job_stream *to = &one->streams[i];
+        if (to->stream == NULL)
+            continue;
+        if (atomic_load(to->gone) || (speak && !http_stream_send(to->stream, keep_alive, sizeof keep_alive - 1)))
+            close_stream(one, to);
+    }
+    pthread_mutex_unlock(&one->lock);
+}
+
+/* Whether a job is over for good. `room` is what results may still hold; newer ones come first. */
+static bool has_passed(job *one, uint64_t now, size_t *room)
+{
+    pthread_mutex_lock(&one->lock);
+    size_t bytes = one->content == NULL ? 0 : http_content_body(one->content)->size;
+    bool ended = one->state != JOB_LIVE;
+    bool passed = ended && (seconds_between(one->ended_ns, now) > JOB_SECONDS || bytes > *room);
+    if (ended && !passed)
+        *room -= bytes;
+    pthread_mutex_unlock(&one->lock);
+    return passed;
+}
+
+void job_table_tick(job_table *all)
+{
+    uint64_t now = now_ns();
+    size_t room = JOB_RESULT_BYTES_MAX, visited = 0;
+    job *passed = NULL; /* a list by next_in_bucket */
+    pthread_mutex_lock(&all->lock);
+    for (job *one = all->newest, *older; one != NULL; one = older) {
+        older = one->older;
+        if (has_passed(one, now, &room)) {
+            unlink_job(all, one);
+            one->next_in_bucket = passed;
+            passed = one;
+        } else {
+            all->visited[visited++] = keep(one);
+        }
+    }
+    pthread_mutex_unlock(&all->lock);
+    while (passed != NULL) {
+        job *next = passed->next_in_bucket;
+        job_release(passed);
+        passed = next;
+    }
+    /* Streams are spoken to without the table's lock. */
+    for (size_t i = 0; i < visited; i++) {
+        tick_streams(all->visited[i]);
+        job_release(all->visited[i]);
+    }
+}

@@ -1,0 +1,82 @@
+/*
+ * jobs.h: work that nobody holds a connection open for. POST /jobs starts it, its address tells how it goes.
+ *
+ *     job *one = job_create(jobs, &client, key, &message);       // NULL: too many are under way
+ *     executor_party party = job_party(one);
+ *     job_started(one, executor_join(work, &order, &party, &refusal));
+ *     job_release(one);
+ *     ...
+ *     job *same = job_find(jobs, id);                            // by another request, until its time is over
+ *
+ * A job is live until it is done, failed or cancelled; an ended one is remembered for JOB_SECONDS, as long as there is room.
+ * Counted references; all functions may be called from any thread.
+ */
+#ifndef LUMEN_SERVICE_JOBS_H
+#define LUMEN_SERVICE_JOBS_H
+
+#include <jansson.h>
+
+#include "executor/executor.h"
+#include "http/http.h"
+#include "service/client.h"
+#include "service/random_id.h"
+
+enum { JOBS_MAX = 4096, JOB_STREAMS_MAX = 16, JOB_SECONDS = 600, JOB_KEEP_ALIVE_SECONDS = 15 };
+
+/* Results of ended jobs hold at most so much together. */
+#define JOB_RESULT_BYTES_MAX ((size_t)64 << 20)
+
+typedef struct job job;
+typedef struct job_table job_table;
+
+typedef enum job_state { JOB_LIVE, JOB_DONE, JOB_FAILED, JOB_CANCELLED } job_state;
+
+/* Who asked, at the head of whatever is a party of the executor: the rate limit of engine work counts by it. */
+typedef struct requester {
+    client_address client;
+} requester;
+
+/* `content_of` makes the JSON body of an outcome that is done, a new reference, or NULL; `release` gives the outcome's result
+ * back. */
+typedef struct job_hooks {
+    http_content *(*content_of)(void *user, const executor_outcome *outcome);
+    void (*release)(void *user, void *result);
+    void *user;
+} job_hooks;
+
+job_table *job_table_create(const job_hooks *hooks);
+
+/* Every job must have ended. NULL is fine. */
+void job_table_destroy(job_table *all);
+size_t job_table_count(job_table *all);
+
+/* Forgets what is over, sends keep-alives, closes the streams of clients that left. To be called about once a second. */
+void job_table_tick(job_table *all);
+
+job *job_create(job_table *all, const client_address *client, uint64_t key);
+job *job_find(job_table *all, const char *id);
+void job_release(job *one);
+
+/* The party that joins the executor for a job. */
+executor_party job_party(job *one);
+
+/* Hands the ticket over after joining. NULL: joining failed, and the job is forgotten as if it had never been. */
+void job_started(job *one, executor_ticket *ticket);
+
+/* Ends a job at once with a content that was in the cache. */
+void job_finish_cached(job *one, http_content *content);
+
+const char *job_id(const job *one);
+
+/* Calls the work off. False when the job had ended before: *state says how. */
+bool job_cancel(job *one, job_state *state);
+
+/* Appends {"id", "status", "position", "stage", "percent", "key", "created", ...} with the result's object when asked. */
+void job_write(job *one, bool with_result, buffer *out);
+
+/* Opens the stream of a job's events on an exchange. False when too many are open on it: nothing has been answered then.
+ * *gone is read now and then: true once the client left. The job is kept for the stream's life. */
+bool job_open_stream(job *one, http_exchange *exchange, const http_header *headers, size_t count,
+                     const atomic_bool *gone);
+
+#endif

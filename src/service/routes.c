@@ -1,0 +1,304 @@
+/* Where requests go, and what every one of them must pass: path, method, key, rate. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/answer.h"
+#include "service/secret.h"
+
+static const route table[] = {
+    {"/", "GET", handle_page, ROUTE_OPEN},
+    {"/page.css", "GET", handle_page, ROUTE_OPEN},
+    {"/page.js", "GET", handle_page, ROUTE_OPEN},
+    {"/openapi.json", "GET", handle_openapi, ROUTE_OPEN},
+    {"/health", "GET", handle_health, ROUTE_OPEN},
+    {"/health/ready", "GET", handle_ready, ROUTE_OPEN},
+    {"/health/detailed", "GET", handle_detailed, 0},
+    {"/metrics", "GET", handle_metrics, 0},
+    {"/metrics/prometheus", "GET", handle_prometheus, 0},
+    {"/cache/stats", "GET", handle_cache_stats, ROUTE_WORK},
+    {"/generate", "POST", handle_generate, ROUTE_LIMITED | ROUTE_WORK | ROUTE_BODY},
+    {"/jobs", "POST", handle_job_post, ROUTE_LIMITED | ROUTE_WORK | ROUTE_BODY},
+    {"/jobs/{id}", "GET", handle_job_get, ROUTE_WORK},
+    {"/jobs/{id}", "DELETE", handle_job_delete, ROUTE_WORK},
+    {"/jobs/{id}/events", "GET", handle_job_events, ROUTE_WORK},
+    {"/shapes/{name}", "GET", handle_shape, ROUTE_LIMITED | ROUTE_WORK},
+    {"/debug/generate-image", "POST", handle_debug_image, ROUTE_LIMITED | ROUTE_WORK | ROUTE_BODY | ROUTE_DEBUG},
+    {"/debug/generate-mesh", "POST", handle_debug_mesh, ROUTE_LIMITED | ROUTE_WORK | ROUTE_BODY | ROUTE_DEBUG},
+};
+
+enum { ROUTES = sizeof table / sizeof *table };
+
+_Static_assert(ROUTES < OBSERVED_ROUTES_MAX, "a route more than the observations have room for");
+
+/* ---- Finding ------------------------------------------------------------------------------------------------- */
+
+/* Whether a path is one of the route: braces take one segment that is not empty. */
+static bool matches(const char *pattern, const char *path)
+{
+    while (*pattern != '\0' && *path != '\0') {
+        if (*pattern == '{') {
+            size_t segment = strcspn(path, "/");
+            if (segment == 0)
+                return false;
+            path += segment;
+            pattern += strcspn(pattern, "}") + 1;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *pattern == '\0' && *path == '\0';
+}
+
+void visit_segment(const visit *one, const char *prefix, char *segment, size_t size)
+{
+    const char *at = http_path(one->exchange) + strlen(prefix);
+    size_t length = strcspn(at, "/");
+    snprintf(segment, size, "%.*s", (int)(length < size ? length : size), at);
+}
+
+static bool method_fits(const char *offered, const char *asked)
+{
+    return strcmp(offered, asked) == 0 || (strcmp(offered, "GET") == 0 && strcmp(asked, "HEAD") == 0);
+}
+
+/* The methods that a path knows: "GET, HEAD, DELETE, OPTIONS". Empty: no such path. */
+static void list_methods(const service *running, const char *path, char list[96])
+{
+    list[0] = '\0';
+    for (size_t i = 0; i < ROUTES; i++) {
+        const route *one = &table[i];
+        if (!matches(one->path, path) || ((one->flags & ROUTE_DEBUG) != 0 && !running->options.debug_routes))
+            continue;
+        size_t used = strlen(list);
+        snprintf(list + used, 96 - used, "%s%s%s", used > 0 ? ", " : "", one->method,
+                 strcmp(one->method, "GET") == 0 ? ", HEAD" : "");
+    }
+    size_t used = strlen(list);
+    if (used > 0)
+        snprintf(list + used, 96 - used, ", OPTIONS");
+}
+
+/* ---- Who asks ---------------------------------------------------------------------------------------------------- */
+
+typedef struct forwarded_list {
+    const char *values[8];
+    size_t count;
+} forwarded_list;
+
+static void add_forwarded(void *user, const char *value)
+{
+    forwarded_list *list = user;
+    size_t room = sizeof list->values / sizeof *list->values;
+    /* The last values are those of the proxies nearest to us: they must not be the ones that are cut off. */
+    if (list->count == room)
+        memmove(list->values, list->values + 1, (room - 1) * sizeof *list->values);
+    list->values[list->count < room ? list->count++ : room - 1] = value;
+}
+
+static client_address find_client(const service *running, const http_exchange *exchange)
+{
+    forwarded_list list = {.count = 0};
+    if (running->proxies.count > 0)
+        http_request_headers(exchange, "X-Forwarded-For", add_forwarded, &list);
+    return client_of(&running->proxies, http_peer(exchange), list.values, list.count);
+}
+
+/* The request's own id when it is one that a log may carry. */
+static bool take_request_id(visit *one, const char *id)
+{
+    size_t length = id == NULL ? 0 : strlen(id);
+    if (length == 0 || length > 64)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        char c = id[i];
+        bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-';
+        if (!good)
+            return false;
+    }
+    memcpy(one->request_id, id, length + 1);
+    return true;
+}
+
+static const char *allowed_origin(const service *running, const char *origin)
+{
+    if (origin == NULL)
+        return NULL;
+    for (size_t i = 0; i < running->origin_count; i++)
+        if (strcmp(running->origins[i], origin) == 0)
+            return running->origins[i];
+    return running->any_origin ? "*" : NULL;
+}
+
+/* ---- The gate ------------------------------------------------------------------------------------------------------ */
+
+static void answer_options(visit *one, const char *methods)
+{
+    const http_header headers[] = {
+        {"Allow", methods},
+        {"Access-Control-Allow-Methods", one->origin != NULL ? methods : NULL},
+        {"Access-Control-Allow-Headers",
+         one->origin != NULL ? "Content-Type, Accept, X-API-Key, Authorization, X-Request-Id" : NULL},
+        {"Access-Control-Max-Age", one->origin != NULL ? "600" : NULL},
+    };
+    http_content *nothing = answer_make_content(NULL, NULL, NULL, 0);
+    answer_content(one, 204, nothing, headers, sizeof headers / sizeof *headers);
+    http_content_release(nothing);
+}
+
+static void answer_no_method(visit *one, const char *methods)
+{
+    const http_header allow = {"Allow", methods};
+    buffer body;
+    buffer_open(&body, 512);
+    buffer_print(&body, "{\"error\":\"this address takes %s\",\"type\":\"MethodNotAllowedError\"}", methods);
+    answer_buffer(one, 405, "application/json", &body, &allow, 1);
+    buffer_close(&body);
+}
+
+static bool has_key(const service *running, const http_exchange *exchange)
+{
+    return running->options.api_key == NULL ||
+           secret_matches(running->options.api_key, http_request_header(exchange, "X-API-Key"),
+                          http_request_header(exchange, "Authorization"));
+}
+
+static void begin(void *user, http_exchange *exchange)
+{
+    service *running = user;
+    visit *one = calloc(1, sizeof *one);
+    if (one == NULL) {
+        http_answer(exchange, 503, NULL, NULL, 0);
+        return;
+    }
+    one->service = running;
+    one->exchange = exchange;
+    one->route_index = ROUTES;
+    http_set_state(exchange, one);
+    if (!take_request_id(one, http_request_header(exchange, "X-Request-Id")))
+        random_id_make(one->request_id);
+    one->origin = allowed_origin(running, http_request_header(exchange, "Origin"));
+    one->who.client = find_client(running, exchange);
+
+    const char *path = http_path(exchange), *method = http_method(exchange);
+    for (size_t i = 0; i < ROUTES && http_path_is_clean(exchange); i++) {
+        bool hidden = (table[i].flags & ROUTE_DEBUG) != 0 && !running->options.debug_routes;
+        if (!hidden && method_fits(table[i].method, method) && matches(table[i].path, path)) {
+            one->route = &table[i];
+            one->route_index = (unsigned)i;
+            break;
+        }
+    }
+    if (one->route == NULL) {
+        char methods[96] = "";
+        if (http_path_is_clean(exchange))
+            list_methods(running, path, methods);
+        if (methods[0] == '\0')
+            answer_error(one, 404, "NotFoundError", 0.0, "there is nothing at this address; see /openapi.json");
+        else if (strcmp(method, "OPTIONS") == 0)
+            answer_options(one, methods);
+        else
+            answer_no_method(one, methods);
+        return;
+    }
+    double wait;
+    if ((one->route->flags & ROUTE_OPEN) == 0 && !has_key(running, exchange)) {
+        answer_error(one, 401, "UnauthorizedError", 0.0, "Invalid or missing API key");
+    } else if ((one->route->flags & ROUTE_LIMITED) != 0 &&
+               !limits_take(running->client_limit, &one->who.client, (double)now_ns() * 1e-9, &wait)) {
+        metric_add(running->seen.limited_client, 1.0);
+        answer_error(one, 429, "RateLimitedError", wait,
+                     "too many requests from this address; wait as long as Retry-After says");
+    } else if ((one->route->flags & ROUTE_WORK) != 0 && !service_is_open(running)) {
+        answer_not_open(one);
+    }
+}
+
+static void handle(void *user, http_exchange *exchange)
+{
+    (void)user;
+    visit *one = http_state(exchange);
+    one->route->handle(one);
+}
+
+static void abandoned(void *user, http_exchange *exchange)
+{
+    (void)user;
+    visit *one = http_state(exchange);
+    /* Only a wait for the executor is given up at once; files are finished, streams are closed by their job. */
+    atomic_store(&one->abandoned, true);
+    generate_abandon(one);
+}
+
+/* ---- The end of a visit ------------------------------------------------------------------------------------------------ */
+
+static void write_log(const visit *one, const http_outcome *outcome, double seconds)
+{
+    log_severity severity = outcome->status >= 500 ? LOG_ERROR : LOG_INFO;
+    if (!log_wants(one->service->log, severity))
+        return;
+    char client[CLIENT_TEXT_BYTES], key[17] = "";
+    client_write(&one->who.client, client);
+    if (one->has_key)
+        snprintf(key, sizeof key, "%016llx", (unsigned long long)one->key);
+    log_field fields[16 + STAGES_LOGGED_MAX] = {
+        log_text("request_id", one->request_id),
+        log_text("client", client),
+        log_text("method", http_method(one->exchange)),
+        log_text("path", http_path(one->exchange)),
+        log_integer("status", (int64_t)outcome->status),
+        log_integer("bytes", (int64_t)outcome->bytes),
+        log_real("ms", seconds * 1e3),
+        log_text("key", one->has_key ? key : NULL),
+        log_text("cache", one->cache_state),
+        log_text("incomplete", outcome->complete ? NULL : "the client left or was too slow"),
+    };
+    size_t count = 10;
+    char names[STAGES_LOGGED_MAX][EXECUTOR_STAGE_BYTES + 8];
+    if (one->has_outcome) {
+        const executor_outcome *work = &one->outcome;
+        fields[count++] = log_real("lookup_ms", work->lookup_seconds * 1e3);
+        fields[count++] = log_real("queue_ms", work->queue_seconds * 1e3);
+        fields[count++] = log_real("run_ms", work->run_seconds * 1e3);
+        fields[count++] = log_boolean("shared", work->shared);
+        for (size_t i = 0; i < work->stage_count; i++) {
+            snprintf(names[i], sizeof names[i], "stage_%s_ms", work->stages[i].stage);
+            fields[count++] = log_real(names[i], work->stages[i].seconds * 1e3);
+        }
+    }
+    log_write(one->service->log, severity, "request", fields, count);
+}
+
+static void done(void *user, http_exchange *exchange, const http_outcome *outcome)
+{
+    service *running = user;
+    visit *one = http_state(exchange);
+    if (one == NULL)
+        return;
+    if (one->ticket != NULL)
+        executor_leave(one->ticket);
+    double seconds = seconds_between(http_started_ns(exchange), outcome->ended_ns);
+    observe_request(&running->seen, one->route_index, one->route == NULL ? "other" : one->route->path,
+                    one->route == NULL ? "other" : one->route->method, outcome->status, seconds);
+    write_log(one, outcome, seconds);
+    free(one);
+}
+
+/* What the HTTP room refuses by itself looks like every other refusal. */
+static http_content *refusal(void *user, http_exchange *exchange, unsigned status)
+{
+    (void)user;
+    (void)exchange;
+    switch (status) {
+    case 413: return answer_error_content("PayloadTooLargeError", "the body is too large; a request is a few hundred bytes");
+    case 408: return answer_error_content("RequestTimeoutError", "the request came too slowly");
+    case 503: return answer_error_content("ShuttingDownError", "the service is stopping; ask another");
+    default: return answer_error_content("BadRequestError", "the request is malformed");
+    }
+}
+
+http_handler routes_handler(service *running)
+{
+    return (http_handler){.begin = begin, .handle = handle, .abandoned = abandoned, .done = done, .refusal = refusal, .user = running};
+}

@@ -1,0 +1,368 @@
+/* The service's life: bound at once, opened behind that, drained at the end. */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "service/answer.h"
+#include "service/pages.h"
+#include "service/shape_answer.h"
+
+enum { CLIENTS_MAX = 65536, POOL_THREADS = 2, POOL_WAITING_MAX = 256, WARM_ITEMS = 4096, WORKERS_USUAL_MAX = 4 };
+
+/* ---- Hooks between the rooms ------------------------------------------------------------------------------------ */
+
+static lumen_status prepare(void *user, uint64_t key, const blob *packed, void **answer, size_t *answer_bytes,
+                            lumen_error *error)
+{
+    (void)user;
+    shape_answer *made = NULL;
+    lumen_status status = shape_answer_make(key, packed, &made, error);
+    *answer = made;
+    *answer_bytes = made == NULL ? 0 : made->bytes;
+    return status;
+}
+
+static void discard(void *user, void *answer)
+{
+    (void)user;
+    shape_answer_free(answer);
+}
+
+static void *lookup(void *user, const executor_order *order)
+{
+    service *running = user;
+    return cache_load(running->shapes, order->key, order->identity);
+}
+
+static bool admit(void *user, void *party_user, double *retry_seconds)
+{
+    service *running = user;
+    const requester *who = party_user;
+    return limits_take(running->engine_limit, &who->client, (double)now_ns() * 1e-9, retry_seconds);
+}
+
+static void *store(void *user, const executor_order *order, blob *packed, lumen_error *error)
+{
+    service *running = user;
+    return cache_store(running->shapes, order->key, order->identity, packed, error);
+}
+
+static void *keep_result(void *user, void *result)
+{
+    (void)user;
+    return cache_keep(result);
+}
+
+static void release_result(void *user, void *result)
+{
+    (void)user;
+    cache_release(result);
+}
+
+static void observed(void *user, const executor_order *order, const executor_outcome *outcome)
+{
+    service *running = user;
+    observe_flight(&running->seen, order->engine, outcome);
+    if (outcome->end == EXECUTOR_FAILED)
+        log_write(running->log, LOG_ERROR, "a generation failed",
+                  LOG_FIELDS(log_text("engine", order->engine), log_text("text", order->request.text),
+                             log_text("reason", outcome->error.message), log_real("run_ms", outcome->run_seconds * 1e3)));
+}
+
+static http_content *job_content(void *user, const executor_outcome *outcome)
+{
+    (void)user;
+    const shape_answer *answer = cache_answer(outcome->result);
+    return outcome->found ? http_content_keep(answer->json) : shape_answer_fresh(answer, false);
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------------------ */
+
+static lumen_status open_cache(service *running, lumen_error *error)
+{
+    const service_options *options = &running->options;
+    const cache_options wanted = {.folder = options->cache_folder,
+                                  .memory_items_max = options->memory_cache_items,
+                                  .memory_bytes_max = options->memory_cache_bytes,
+                                  .disk_bytes_max = options->cache_bytes_max,
+                                  .log = running->log,
+                                  .prepare = prepare,
+                                  .discard = discard,
+                                  .user = running};
+    return cache_open(&wanted, &running->shapes, error);
+}
+
+static lumen_status open_hosts(service *running, lumen_error *error)
+{
+    const service_options *options = &running->options;
+    const host_options wanted = {.program = options->program,
+                                 .arguments = options->host_arguments,
+                                 .offered = options->engines,
+                                 .slots = options->workers,
+                                 .memory_budget_bytes = options->memory_budget_bytes,
+                                 .log = running->log};
+    return host_set_open(&wanted, &running->hosts, error);
+}
+
+static lumen_status open_executor(service *running, lumen_error *error)
+{
+    const service_options *options = &running->options;
+    const executor_options wanted = {.backend = host_backend(running->hosts),
+                                     .hooks = {.user = running,
+                                               .lookup = lookup,
+                                               .admit = admit,
+                                               .store = store,
+                                               .keep = keep_result,
+                                               .release = release_result,
+                                               .observed = observed},
+                                     .device = SERVICE_DEVICE,
+                                     .slots = options->workers,
+                                     .queue_max = options->queue_max,
+                                     .deadline_seconds = options->request_seconds,
+                                     .log = running->log};
+    return executor_open(&wanted, &running->work, error);
+}
+
+static lumen_status open_rooms(service *running, lumen_error *error)
+{
+    const service_options *options = &running->options;
+    /* The engines' processes first: they start while the rest is opened. */
+    lumen_status status = open_hosts(running, error);
+    if (status == LUMEN_OK)
+        status = options->open_library(options->user, &running->library, error);
+    if (status == LUMEN_OK)
+        status = open_cache(running, error);
+    if (status == LUMEN_OK)
+        status = open_executor(running, error);
+    if (status != LUMEN_OK)
+        return status;
+    const job_hooks hooks = {.content_of = job_content, .release = release_result, .user = running};
+    running->pool = tasks_create(POOL_THREADS, POOL_WAITING_MAX);
+    running->jobs = job_table_create(&hooks);
+    if (running->pool == NULL || running->jobs == NULL)
+        return lumen_fail_memory(error, "the service");
+    return LUMEN_OK;
+}
+
+/* Opens, then keeps house until the service stops. */
+static void *open_and_tend(void *user)
+{
+    service *running = user;
+    lumen_error error;
+    uint64_t began = now_ns();
+    if (open_rooms(running, &error) != LUMEN_OK) {
+        log_write(running->log, LOG_ERROR, "the service cannot open", LOG_FIELDS(log_text("reason", error.message)));
+        atomic_store(&running->phase, SERVICE_BROKEN);
+        return NULL;
+    }
+    atomic_store(&running->opened, true);
+    int starting = SERVICE_STARTING;
+    /* Not when it is draining already. */
+    if (!atomic_compare_exchange_strong(&running->phase, &starting, SERVICE_OPEN))
+        return NULL;
+    log_write(running->log, LOG_INFO, "open", LOG_FIELDS(log_real("ms", seconds_between(began, now_ns()) * 1e3)));
+    size_t warmed = cache_warm(running->shapes, WARM_ITEMS, &running->stop_tending);
+    if (warmed > 0)
+        log_write(running->log, LOG_INFO, "the cache is warm", LOG_FIELDS(log_integer("items", (int64_t)warmed)));
+    pthread_mutex_lock(&running->lock);
+    while (!atomic_load(&running->stop_tending)) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += 1;
+        pthread_cond_timedwait(&running->stopping, &running->lock, &until);
+        pthread_mutex_unlock(&running->lock);
+        job_table_tick(running->jobs);
+        pthread_mutex_lock(&running->lock);
+    }
+    pthread_mutex_unlock(&running->lock);
+    return NULL;
+}
+
+/* ---- Starting --------------------------------------------------------------------------------------------------------- */
+
+static lumen_status read_origins(service *running, lumen_error *error)
+{
+    static const char between[] = ", \t\r\n";
+    if (running->options.allowed_origins == NULL)
+        return LUMEN_OK;
+    running->origins_text = strdup(running->options.allowed_origins);
+    if (running->origins_text == NULL)
+        return lumen_fail_memory(error, "the list of origins");
+    char *rest = NULL;
+    for (char *origin = strtok_r(running->origins_text, between, &rest); origin != NULL;
+         origin = strtok_r(NULL, between, &rest)) {
+        if (strcmp(origin, "*") == 0) {
+            running->any_origin = true;
+            continue;
+        }
+        if (running->origin_count == ORIGINS_MAX)
+            return lumen_fail(error, LUMEN_ERROR_INVALID, "more than %d origins are allowed; list fewer, or use *",
+                              ORIGINS_MAX);
+        if (strstr(origin, "://") == NULL)
+            return lumen_fail(error, LUMEN_ERROR_INVALID,
+                              "the allowed origin '%.100s' is none; write it as https://example.org", origin);
+        running->origins[running->origin_count++] = origin;
+    }
+    return LUMEN_OK;
+}
+
+static lumen_status check_address(const service_options *options, lumen_error *error)
+{
+    if (options->api_key != NULL || client_is_loopback(options->address))
+        return LUMEN_OK;
+    return lumen_fail(error, LUMEN_ERROR_INVALID,
+                      "the address %.100s can be reached by others, and no key is set; set LUMEN_API_KEY (or "
+                      "LUMEN_API_KEY_FILE), or serve on 127.0.0.1",
+                      options->address);
+}
+
+static void choose_usual(service_options *options)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (options->workers == 0)
+        options->workers = cores < 1 ? 1 : cores > WORKERS_USUAL_MAX ? WORKERS_USUAL_MAX : (unsigned)cores;
+}
+
+static lumen_status start_http(service *running, lumen_error *error)
+{
+    const http_handler handler = routes_handler(running);
+    const http_options wanted = {.address = running->options.address,
+                                 .port = running->options.port,
+                                 .threads = running->options.threads,
+                                 .body_bytes_max = running->options.body_bytes_max,
+                                 .log = running->log};
+    return http_server_start(&wanted, &handler, &running->http, error);
+}
+
+static lumen_status make_lock(service *running, lumen_error *error)
+{
+    pthread_condattr_t monotonic;
+    bool good = pthread_condattr_init(&monotonic) == 0;
+    good = good && pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
+           pthread_cond_init(&running->stopping, &monotonic) == 0 && pthread_mutex_init(&running->lock, NULL) == 0;
+    pthread_condattr_destroy(&monotonic);
+    return good ? LUMEN_OK : lumen_fail_memory(error, "the service");
+}
+
+static void close_rooms(service *running)
+{
+    tasks_destroy(running->pool);
+    job_table_destroy(running->jobs);
+    if (running->hosts != NULL)
+        host_set_close(running->hosts);
+    cache_close(running->shapes);
+    lumen_close(running->library);
+    pages_close(running);
+    limits_destroy(running->client_limit);
+    limits_destroy(running->engine_limit);
+    observations_close(&running->seen);
+    pthread_cond_destroy(&running->stopping);
+    pthread_mutex_destroy(&running->lock);
+    free(running->origins_text);
+    free(running);
+}
+
+lumen_status service_start(const service_options *options, service **out, lumen_error *error)
+{
+    *out = NULL;
+    service *running = calloc(1, sizeof *running);
+    if (running == NULL)
+        return lumen_fail_memory(error, "the service");
+    running->options = *options;
+    running->log = options->log;
+    running->started_ns = now_ns();
+    atomic_init(&running->phase, SERVICE_BINDING);
+    choose_usual(&running->options);
+    lumen_status status = make_lock(running, error);
+    if (status != LUMEN_OK) {
+        free(running);
+        return status;
+    }
+    status = check_address(&running->options, error);
+    if (status == LUMEN_OK)
+        status = client_proxies_read(options->trusted_proxies, &running->proxies, error);
+    if (status == LUMEN_OK)
+        status = read_origins(running, error);
+    if (status == LUMEN_OK)
+        status = observations_open(&running->seen, error);
+    if (status == LUMEN_OK)
+        status = pages_open(running, error);
+    if (status == LUMEN_OK) {
+        running->client_limit = limits_create(options->rate_limit, options->rate_limit, CLIENTS_MAX);
+        running->engine_limit = limits_create(options->engine_rate_limit, options->engine_rate_limit, CLIENTS_MAX);
+        if (running->client_limit == NULL || running->engine_limit == NULL)
+            status = lumen_fail_memory(error, "the rate limits");
+    }
+    if (status == LUMEN_OK)
+        status = start_http(running, error);
+    if (status != LUMEN_OK) {
+        close_rooms(running);
+        return status;
+    }
+    atomic_store(&running->phase, SERVICE_STARTING);
+    if (pthread_create(&running->tender, NULL, open_and_tend, running) != 0) {
+        status = lumen_fail_memory(error, "a thread of the service");
+        http_server_stop(running->http, 1.0);
+        close_rooms(running);
+        return status;
+    }
+    *out = running;
+    return LUMEN_OK;
+}
+
+/* ---- Questions ---------------------------------------------------------------------------------------------------------- */
+
+uint16_t service_port(const service *running)
+{
+    return http_server_port(running->http);
+}
+
+bool service_failed(const service *running)
+{
+    return atomic_load(&running->phase) == SERVICE_BROKEN;
+}
+
+bool service_is_ready(service *running)
+{
+    if (!service_is_open(running))
+        return false;
+    const host_engines *offered = running->options.engines;
+    for (size_t i = 0; i < offered->engine_count; i++)
+        if (host_engine_ready(running->hosts, offered->engines[i].name))
+            return true;
+    return false;
+}
+
+void service_read_connections(service *running, http_figures *figures)
+{
+    *figures = (http_figures){0};
+    /* The server answers before its starter has it in hand. */
+    if (atomic_load(&running->phase) != SERVICE_BINDING)
+        http_server_read_figures(running->http, figures);
+}
+
+/* ---- Stopping ------------------------------------------------------------------------------------------------------------ */
+
+void service_stop(service *running)
+{
+    static const double answer_seconds = 5.0; /* for clients to read the last answers */
+    log_write(running->log, LOG_INFO, "draining", LOG_NO_FIELDS);
+    atomic_store(&running->phase, SERVICE_DRAINING);
+    http_server_quiesce(running->http);
+    atomic_store(&running->stop_tending, true);
+    pthread_mutex_lock(&running->lock);
+    pthread_cond_broadcast(&running->stopping);
+    pthread_mutex_unlock(&running->lock);
+    pthread_join(running->tender, NULL);
+    /* The executor ends first, so that everyone who waits for it gets an answer that the server can still send. */
+    if (running->work != NULL)
+        executor_close(running->work, running->options.drain_seconds);
+    http_server_stop(running->http, answer_seconds);
+    log_sink *log = running->log;
+    close_rooms(running);
+    log_write(log, LOG_INFO, "stopped", LOG_NO_FIELDS);
+}
