@@ -1,16 +1,18 @@
 /* The `lumen` command: chooses what to do by its first argument. */
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/serve.h"
+#include "host/lumen_engines.h"
 
 static const char help[] =
     "lumen: say a word, and see it take shape\n"
     "\n"
     "  lumen generate TEXT... [-o FILE]   make part-labelled shapes of words or short sentences\n"
+    "  lumen serve                        the HTTP service, and a page in the browser\n"
+    "  lumen pregenerate [LIST]           fill the cache with shapes, here or of a running service\n"
     "  lumen preflight                    can this machine run Lumen?\n"
     "  lumen help [COMMAND]               this text, or that of a command\n"
     "\n"
@@ -24,29 +26,28 @@ typedef struct command {
     int (*run)(int count, char **arguments);
 } command;
 
+/* ---- The service, with the engines there are ------------------------------------------------------------------- */
+
+static const serve_program program = {.offer = lumen_engines_offer, .open_library = lumen_engines_open_library};
+
+static int command_serve(int count, char **arguments)
+{
+    return serve_run(&program, count, arguments);
+}
+
+/* Not in the help: the service starts it. */
+static int command_engine_host(int count, char **arguments)
+{
+    return serve_host(&program, count, arguments);
+}
+
 static const command commands[] = {
     {"generate", command_generate},
+    {"serve", command_serve},
+    {"pregenerate", command_pregenerate},
     {"preflight", command_preflight},
+    {"engine-host", command_engine_host},
 };
-
-int complain(int status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("lumen: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    return status;
-}
-
-int finish_output(int status)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    return complain(status == EXIT_DONE ? EXIT_FAILED : status,
-                    "standard output could not be written: %s; make room or choose another place", strerror(errno));
-}
 
 static const command *find_command(const char *name)
 {

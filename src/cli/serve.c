@@ -36,7 +36,8 @@ static bool wait_for_end(const service *running)
     return false;
 }
 
-/* ---- The service ---------------------------------------------------------------------------------------------------- */
+/* ---- The service ----------------------------------------------------------------------------------------------------
+ */
 
 /* Written beside its place and renamed, so that whoever waits for the file reads a whole number. */
 static bool write_port(const char *path, uint16_t port)
@@ -75,7 +76,8 @@ static int run(serve_settings *settings, log_sink *log)
         return complain(EXIT_FAILED, "%s", error.message);
     const char *address = settings->service.address;
     char url[256];
-    snprintf(url, sizeof url, strchr(address, ':') != NULL ? "http://[%s]:%u/" : "http://%s:%u/", address, service_port(running));
+    snprintf(url, sizeof url, strchr(address, ':') != NULL ? "http://[%s]:%u/" : "http://%s:%u/", address,
+             service_port(running));
     log_write(log, LOG_INFO, "listening", LOG_FIELDS(log_text("url", url), log_text("version", lumen_version())));
     int result = EXIT_DONE;
     if (settings->port_file != NULL && !write_port(settings->port_file, service_port(running)))
@@ -106,7 +108,8 @@ int serve_run(const serve_program *program, int count, char **arguments)
     library_opener opener = {.program = program, .concepts = settings.concepts};
     host_engines engines;
     const char *host_arguments[] = {"lumen", "engine-host", settings.concepts != NULL ? settings.concepts : "", NULL};
-    if (log_open(&logging, &log, &error) != LUMEN_OK || program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
+    if (log_open(&logging, &log, &error) != LUMEN_OK ||
+        program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
         result = complain(EXIT_FAILED, "%s", error.message);
     } else {
         settings.service.engines = &engines;
@@ -122,7 +125,8 @@ int serve_run(const serve_program *program, int count, char **arguments)
     return result;
 }
 
-/* ---- The host ---------------------------------------------------------------------------------------------------------- */
+/* ---- The host
+ * ---------------------------------------------------------------------------------------------------------- */
 
 int serve_host(const serve_program *program, int count, char **arguments)
 {

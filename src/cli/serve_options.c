@@ -11,7 +11,8 @@
 #include "cli/commands.h"
 #include "service/secret.h"
 
-/* ---- The table ------------------------------------------------------------------------------------------------------ */
+/* ---- The table ------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum setting_kind { TEXT, COUNT, BYTES, SECONDS, SWITCH } setting_kind;
 
@@ -19,29 +20,54 @@ typedef struct setting {
     const char *name;
     const char *value; /* what stands for the value in the help */
     setting_kind kind;
-    const char *usual; /* the value without the option; NULL: none */
+    const char *usual;  /* the value without the option; NULL: none */
     double least, most; /* of numbers */
     const char *help;
 } setting;
 
 enum {
-    ADDRESS, PORT, PORT_FILE, API_KEY_FILE, ALLOWED_ORIGINS, TRUSTED_PROXIES, RATE_LIMIT, ENGINE_RATE_LIMIT, MAX_BODY_BYTES,
-    CACHE_DIR, CACHE_MAX_BYTES, MEMORY_CACHE_BYTES, MEMORY_CACHE_ITEMS, WORKERS, THREADS, QUEUE_LIMIT, REQUEST_SECONDS,
-    DRAIN_SECONDS, MEMORY_BUDGET, CONCEPTS, DEBUG_ROUTES, LOG_FORMAT, LOG_LEVEL, SETTINGS
+    ADDRESS,
+    PORT,
+    PORT_FILE,
+    API_KEY_FILE,
+    ALLOWED_ORIGINS,
+    TRUSTED_PROXIES,
+    RATE_LIMIT,
+    ENGINE_RATE_LIMIT,
+    MAX_BODY_BYTES,
+    CACHE_DIR,
+    CACHE_MAX_BYTES,
+    MEMORY_CACHE_BYTES,
+    MEMORY_CACHE_ITEMS,
+    WORKERS,
+    THREADS,
+    QUEUE_LIMIT,
+    REQUEST_SECONDS,
+    DRAIN_SECONDS,
+    MEMORY_BUDGET,
+    CONCEPTS,
+    DEBUG_ROUTES,
+    LOG_FORMAT,
+    LOG_LEVEL,
+    SETTINGS
 };
 
 static const setting settings_table[SETTINGS] = {
-    [ADDRESS] = {"address", "ADDRESS", TEXT, "127.0.0.1", 0, 0, "where to listen; another than a loopback address needs a key"},
+    [ADDRESS] = {"address", "ADDRESS", TEXT, "127.0.0.1", 0, 0,
+                 "where to listen; another than a loopback address needs a key"},
     [PORT] = {"port", "N", COUNT, "8080", 0, 65535, "0 takes any that is free"},
     [PORT_FILE] = {"port-file", "FILE", TEXT, NULL, 0, 0, "write the number of the port there once it is bound"},
-    [API_KEY_FILE] = {"api-key-file", "FILE", TEXT, NULL, 0, 0, "read the key there; LUMEN_API_KEY holds the key itself"},
+    [API_KEY_FILE] = {"api-key-file", "FILE", TEXT, NULL, 0, 0,
+                      "read the key there; LUMEN_API_KEY holds the key itself"},
     [ALLOWED_ORIGINS] = {"allowed-origins", "LIST", TEXT, NULL, 0, 0, "web pages of these origins may ask; * for any"},
     [TRUSTED_PROXIES] = {"trusted-proxies", "LIST", TEXT, NULL, 0, 0,
                          "addresses and networks (also 'loopback', 'private') whose X-Forwarded-For is believed"},
     [RATE_LIMIT] = {"rate-limit", "N", COUNT, "60", 0, 1e9, "requests a minute and client; 0: no limit"},
-    [ENGINE_RATE_LIMIT] = {"engine-rate-limit", "N", COUNT, "60", 0, 1e9, "those of them that reach an engine; 0: no limit"},
+    [ENGINE_RATE_LIMIT] = {"engine-rate-limit", "N", COUNT, "60", 0, 1e9,
+                           "those of them that reach an engine; 0: no limit"},
     [MAX_BODY_BYTES] = {"max-body-bytes", "N", BYTES, "64K", 256, 1 << 30, "the largest request body"},
-    [CACHE_DIR] = {"cache-dir", "DIR", TEXT, NULL, 0, 0, "where shapes are kept; 'none': in memory alone; usually ~/.cache/lumen"},
+    [CACHE_DIR] = {"cache-dir", "DIR", TEXT, NULL, 0, 0,
+                   "where shapes are kept; 'none': in memory alone; usually ~/.cache/lumen"},
     [CACHE_MAX_BYTES] = {"cache-max-bytes", "N", BYTES, "2G", 1 << 20, 1e15, "bound of the shapes on disk"},
     [MEMORY_CACHE_BYTES] = {"memory-cache-bytes", "N", BYTES, "256M", 0, 1e15, "bound of the shapes in memory"},
     [MEMORY_CACHE_ITEMS] = {"memory-cache-items", "N", COUNT, "100000", 0, 1e9, "the same, by number"},
@@ -51,7 +77,8 @@ static const setting settings_table[SETTINGS] = {
     [REQUEST_SECONDS] = {"request-seconds", "N", SECONDS, "300", 0.1, 86400, "the longest that a request may take"},
     [DRAIN_SECONDS] = {"drain-seconds", "N", SECONDS, "30", 0, 86400, "after SIGTERM, for what is under way"},
     [MEMORY_BUDGET] = {"memory-budget", "N", BYTES, "0", 0, 1e15, "for the models of an engine process; 0: no bound"},
-    [CONCEPTS] = {"concepts", "FILE", TEXT, NULL, 0, 0, "read more shapes from FILE, in the language of docs/sculpting.md"},
+    [CONCEPTS] = {"concepts", "FILE", TEXT, NULL, 0, 0,
+                  "read more shapes from FILE, in the language of docs/sculpting.md"},
     [DEBUG_ROUTES] = {"debug-routes", NULL, SWITCH, NULL, 0, 0, "offer /debug/generate-image and /debug/generate-mesh"},
     [LOG_FORMAT] = {"log-format", "FORMAT", TEXT, "auto", 0, 0, "json, text, or auto: text on a terminal"},
     [LOG_LEVEL] = {"log-level", "LEVEL", TEXT, "info", 0, 0, "debug, info, warning or error"},
@@ -71,9 +98,10 @@ void serve_options_print_help(void)
     for (size_t i = 0; i < SETTINGS; i++) {
         const setting *one = &settings_table[i];
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", one->name, one->value != NULL ? " " : "", one->value != NULL ? one->value : "");
-        printf("  %-26s %s%s%s%s\n", left, one->help, one->usual != NULL ? " (" : "", one->usual != NULL ? one->usual : "",
-               one->usual != NULL ? ")" : "");
+        snprintf(left, sizeof left, "--%s%s%s", one->name, one->value != NULL ? " " : "",
+                 one->value != NULL ? one->value : "");
+        printf("  %-26s %s%s%s%s\n", left, one->help, one->usual != NULL ? " (" : "",
+               one->usual != NULL ? one->usual : "", one->usual != NULL ? ")" : "");
     }
     puts("  --help                     print this text\n\n"
          "  Each option is an environment variable too: --rate-limit 30 is LUMEN_RATE_LIMIT=30. LUMEN_API_KEY\n"
@@ -82,7 +110,8 @@ void serve_options_print_help(void)
          "  curl -d '{\"text\": \"a horse galloping\"}' http://127.0.0.1:9000/generate");
 }
 
-/* ---- Values ------------------------------------------------------------------------------------------------------------ */
+/* ---- Values
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int complain_value(const setting *one, const char *value, const char *wanted)
 {
@@ -99,7 +128,10 @@ static bool read_number(const setting *one, const char *text, double *number)
     double value = strtod(text, &end);
     bool digits = text[0] >= '0' && text[0] <= '9' && strchr(text, 'x') == NULL && strchr(text, 'X') == NULL;
     if (digits && one->kind == BYTES && *end != '\0') {
-        double factor = *end == 'K' || *end == 'k' ? 1024.0 : *end == 'M' || *end == 'm' ? 1048576.0 : *end == 'G' || *end == 'g' ? 1073741824.0 : 0.0;
+        double factor = *end == 'K' || *end == 'k'   ? 1024.0
+                        : *end == 'M' || *end == 'm' ? 1048576.0
+                        : *end == 'G' || *end == 'g' ? 1073741824.0
+                                                     : 0.0;
         digits = factor > 0.0;
         value *= factor;
         end++;
@@ -110,7 +142,8 @@ static bool read_number(const setting *one, const char *text, double *number)
         return true;
     }
     char wanted[96];
-    snprintf(wanted, sizeof wanted, "a %snumber from %.15g to %.15g", one->kind == SECONDS ? "" : "whole ", one->least, one->most);
+    snprintf(wanted, sizeof wanted, "a %snumber from %.15g to %.15g", one->kind == SECONDS ? "" : "whole ", one->least,
+             one->most);
     complain_value(one, text, wanted);
     return false;
 }
@@ -143,7 +176,8 @@ char *usual_cache_folder(void)
     return length < 0 ? NULL : folder;
 }
 
-/* ---- Reading --------------------------------------------------------------------------------------------------------------- */
+/* ---- Reading
+ * --------------------------------------------------------------------------------------------------------------- */
 
 /* The texts of the settings: option, else environment, else the usual. */
 static int gather(int count, char **arguments, const char *values[SETTINGS], bool *help)
@@ -154,7 +188,8 @@ static int gather(int count, char **arguments, const char *values[SETTINGS], boo
         environment_name(settings_table[i].name, variable);
         const char *set = getenv(variable);
         values[i] = set != NULL && set[0] != '\0' ? set : settings_table[i].usual;
-        names[i] = (struct option){settings_table[i].name, settings_table[i].kind == SWITCH ? no_argument : required_argument, NULL, 256 + i};
+        names[i] = (struct option){settings_table[i].name,
+                                   settings_table[i].kind == SWITCH ? no_argument : required_argument, NULL, 256 + i};
     }
     names[SETTINGS] = (struct option){"help", no_argument, NULL, 'h'};
     opterr = 0;
@@ -220,7 +255,8 @@ int serve_options_read(int count, char **arguments, serve_settings *settings)
         return status;
     for (int i = 0; i < SETTINGS; i++) {
         setting_kind kind = settings_table[i].kind;
-        if ((kind == COUNT || kind == BYTES || kind == SECONDS) && !read_number(&settings_table[i], values[i], &numbers[i]))
+        if ((kind == COUNT || kind == BYTES || kind == SECONDS) &&
+            !read_number(&settings_table[i], values[i], &numbers[i]))
             return EXIT_USAGE;
     }
     status = read_words(values, settings);
@@ -230,25 +266,25 @@ int serve_options_read(int count, char **arguments, serve_settings *settings)
         return status;
     settings->concepts = values[CONCEPTS];
     settings->port_file = values[PORT_FILE];
-    service_options *service = &settings->service;
-    service->address = values[ADDRESS];
-    service->port = (uint16_t)numbers[PORT];
-    service->threads = (unsigned)numbers[THREADS];
-    service->allowed_origins = values[ALLOWED_ORIGINS];
-    service->trusted_proxies = values[TRUSTED_PROXIES];
-    service->body_bytes_max = (size_t)numbers[MAX_BODY_BYTES];
-    service->rate_limit = numbers[RATE_LIMIT];
-    service->engine_rate_limit = numbers[ENGINE_RATE_LIMIT];
-    service->debug_routes = values[DEBUG_ROUTES] != NULL && is_true(values[DEBUG_ROUTES]);
-    service->cache_folder = settings->cache_folder;
-    service->cache_bytes_max = (uint64_t)numbers[CACHE_MAX_BYTES];
-    service->memory_cache_bytes = (size_t)numbers[MEMORY_CACHE_BYTES];
-    service->memory_cache_items = (size_t)numbers[MEMORY_CACHE_ITEMS];
-    service->workers = (unsigned)numbers[WORKERS];
-    service->queue_max = (uint32_t)numbers[QUEUE_LIMIT];
-    service->request_seconds = numbers[REQUEST_SECONDS];
-    service->drain_seconds = numbers[DRAIN_SECONDS];
-    service->memory_budget_bytes = (uint64_t)numbers[MEMORY_BUDGET];
+    service_options *into = &settings->service;
+    into->address = values[ADDRESS];
+    into->port = (uint16_t)numbers[PORT];
+    into->threads = (unsigned)numbers[THREADS];
+    into->allowed_origins = values[ALLOWED_ORIGINS];
+    into->trusted_proxies = values[TRUSTED_PROXIES];
+    into->body_bytes_max = (size_t)numbers[MAX_BODY_BYTES];
+    into->rate_limit = numbers[RATE_LIMIT];
+    into->engine_rate_limit = numbers[ENGINE_RATE_LIMIT];
+    into->debug_routes = values[DEBUG_ROUTES] != NULL && is_true(values[DEBUG_ROUTES]);
+    into->cache_folder = settings->cache_folder;
+    into->cache_bytes_max = (uint64_t)numbers[CACHE_MAX_BYTES];
+    into->memory_cache_bytes = (size_t)numbers[MEMORY_CACHE_BYTES];
+    into->memory_cache_items = (size_t)numbers[MEMORY_CACHE_ITEMS];
+    into->workers = (unsigned)numbers[WORKERS];
+    into->queue_max = (uint32_t)numbers[QUEUE_LIMIT];
+    into->request_seconds = numbers[REQUEST_SECONDS];
+    into->drain_seconds = numbers[DRAIN_SECONDS];
+    into->memory_budget_bytes = (uint64_t)numbers[MEMORY_BUDGET];
     return EXIT_DONE;
 }
 

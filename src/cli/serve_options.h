@@ -6,7 +6,8 @@
  *     ...
  *     serve_options_free(&settings);
  *
- * --rate-limit 30 and LUMEN_RATE_LIMIT=30 mean the same; the option wins. Numbers of bytes take K, M and G (1,024 each).
+ * --rate-limit 30 and LUMEN_RATE_LIMIT=30 mean the same; the option wins. Numbers of bytes take K, M and G (1,024
+ * each).
  */
 #ifndef LUMEN_CLI_SERVE_OPTIONS_H
 #define LUMEN_CLI_SERVE_OPTIONS_H

@@ -33,8 +33,8 @@ void answer_content(visit *one, unsigned status, http_content *content, const ht
     size_t used = 1;
     if (one->origin != NULL) {
         headers[used++] = (http_header){"Access-Control-Allow-Origin", one->origin};
-        headers[used++] = (http_header){"Access-Control-Expose-Headers",
-                                        "X-Request-Id, X-Lumen-Cache, Retry-After, Location, ETag"};
+        headers[used++] =
+            (http_header){"Access-Control-Expose-Headers", "X-Request-Id, X-Lumen-Cache, Retry-After, Location, ETag"};
     }
     for (size_t i = 0; i < count && used < EXTRA_HEADERS_MAX; i++)
         headers[used++] = extra[i];
@@ -134,9 +134,15 @@ void answer_lumen_error(visit *one, const lumen_error *error)
 void answer_not_open(visit *one)
 {
     switch (atomic_load(&one->service->phase)) {
-    case SERVICE_DRAINING: answer_error(one, 503, "ShuttingDownError", 5.0, "the service is stopping; ask another"); return;
-    case SERVICE_BROKEN: answer_error(one, 503, "ModelNotLoadedError", 60.0, "the service could not open its tables; see its log"); return;
-    default: answer_error(one, 503, "ModelNotLoadedError", 1.0, "the service is starting; try again in a moment"); return;
+    case SERVICE_DRAINING:
+        answer_error(one, 503, "ShuttingDownError", 5.0, "the service is stopping; ask another");
+        return;
+    case SERVICE_BROKEN:
+        answer_error(one, 503, "ModelNotLoadedError", 60.0, "the service could not open its tables; see its log");
+        return;
+    default:
+        answer_error(one, 503, "ModelNotLoadedError", 1.0, "the service is starting; try again in a moment");
+        return;
     }
 }
 
@@ -159,9 +165,18 @@ unsigned answer_describe_outcome(const executor_outcome *outcome, const char **t
         *message = "too many requests for new shapes from this address; wait as long as Retry-After says";
         *seconds = outcome->retry_seconds;
         return 429;
-    case EXECUTOR_EXPIRED: *type = "DeadlineExceededError"; *seconds = 5.0; return 503;
-    case EXECUTOR_CANCELLED: *type = "ShuttingDownError"; *seconds = 5.0; return 503;
-    case EXECUTOR_UNAVAILABLE: *type = "ModelNotLoadedError"; *seconds = 10.0; return 503;
+    case EXECUTOR_EXPIRED:
+        *type = "DeadlineExceededError";
+        *seconds = 5.0;
+        return 503;
+    case EXECUTOR_CANCELLED:
+        *type = "ShuttingDownError";
+        *seconds = 5.0;
+        return 503;
+    case EXECUTOR_UNAVAILABLE:
+        *type = "ModelNotLoadedError";
+        *seconds = 10.0;
+        return 503;
     default: *type = "GenerationFailedError"; return 500;
     }
 }

@@ -12,11 +12,11 @@
 
 /* ---- Understanding -------------------------------------------------------------------------------------------- */
 
-static uint32_t batch_of(const service *running, const char *engine)
+static uint32_t batch_of(const service *running, const char *engine_name)
 {
     const host_engines *offered = running->options.engines;
     for (size_t i = 0; i < offered->engine_count; i++)
-        if (strcmp(offered->engines[i].name, engine) == 0)
+        if (strcmp(offered->engines[i].name, engine_name) == 0)
             return offered->engines[i].batch_max > 0 ? offered->engines[i].batch_max : 1;
     return 1;
 }
@@ -47,11 +47,11 @@ bool generate_read(visit *one, generate_plan *plan)
         answer_lumen_error(one, &error);
         return false;
     }
-    const char *engine = plan->plan.engine->name;
+    const char *chosen = plan->plan.engine->name;
     plan->order = (executor_order){.key = plan->plan.key,
                                    .identity = plan->plan.identity,
-                                   .engine = engine,
-                                   .batch_max = batch_of(running, engine),
+                                   .engine = chosen,
+                                   .batch_max = batch_of(running, chosen),
                                    .request = request};
     one->key = plan->order.key;
     one->has_key = true;
@@ -69,7 +69,8 @@ void generate_answer_refusal(visit *one, executor_refusal refusal)
                      one->service->options.queue_max);
 }
 
-/* ---- Answering ------------------------------------------------------------------------------------------------------ */
+/* ---- Answering ------------------------------------------------------------------------------------------------------
+ */
 
 static void answer_cached(visit *one, const cache_entry *entry)
 {
@@ -91,7 +92,8 @@ static void answer_generated(visit *one, const cache_entry *entry)
     http_content_release(fresh);
 }
 
-/* ---- Figures of a mesh, for POST /debug/generate-mesh ------------------------------------------------------------------- */
+/* ---- Figures of a mesh, for POST /debug/generate-mesh
+ * ------------------------------------------------------------------- */
 
 static json_t *describe_timings(const executor_outcome *outcome, double total_ms)
 {
@@ -114,9 +116,9 @@ static json_t *describe_shape(const lumen_shape *shape, const executor_outcome *
         json_array_append_new(triangles, json_integer(shape->part_meshes[k].triangle_count));
     }
     return json_pack("{s:o, s:i, s:o, s:o, s:o, s:s, s:s, s:b}", "timings",
-                     describe_timings(outcome, shape->generation_time_ms), "parts", (int)shape->part_count, "part_names",
-                     names, "vertex_counts", vertices, "triangle_counts", triangles, "pipeline", shape->pipeline, "key",
-                     shape->key, "cached", (int)(outcome == NULL || outcome->found));
+                     describe_timings(outcome, shape->generation_time_ms), "parts", (int)shape->part_count,
+                     "part_names", names, "vertex_counts", vertices, "triangle_counts", triangles, "pipeline",
+                     shape->pipeline, "key", shape->key, "cached", (int)(outcome == NULL || outcome->found));
 }
 
 /* `outcome` NULL: the entry was in memory. May read the disk: not for the server's threads. */
@@ -144,7 +146,8 @@ static void run_figures(void *user)
     cache_release(entry);
 }
 
-/* ---- The route --------------------------------------------------------------------------------------------------------------- */
+/* ---- The route
+ * --------------------------------------------------------------------------------------------------------------- */
 
 /* From a thread of the executor. */
 static void finished(void *user, const executor_outcome *outcome)

@@ -82,8 +82,8 @@ static json_t *describe_tier(const cache_tier_figures *tier)
 {
     double looked = (double)(tier->hits + tier->misses);
     return json_pack("{s:b, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I}", "connected", (int)tier->connected, "items",
-                     (json_int_t)tier->items, "bytes", (json_int_t)tier->bytes, "hits", (json_int_t)tier->hits, "misses",
-                     (json_int_t)tier->misses, "hit_rate", looked > 0.0 ? (double)tier->hits / looked : 0.0,
+                     (json_int_t)tier->items, "bytes", (json_int_t)tier->bytes, "hits", (json_int_t)tier->hits,
+                     "misses", (json_int_t)tier->misses, "hit_rate", looked > 0.0 ? (double)tier->hits / looked : 0.0,
                      "mean_retrieval_ms", tier->hits > 0 ? tier->retrieval_seconds / (double)tier->hits * 1e3 : 0.0,
                      "evictions", (json_int_t)tier->evictions, "collisions", (json_int_t)tier->collisions, "faults",
                      (json_int_t)tier->faults);
@@ -110,9 +110,9 @@ static json_t *describe_worker(service *running, uint32_t slot, const executor_s
 {
     host_report report;
     host_read_report(running->hosts, slot, &report);
-    return json_pack("{s:i, s:i, s:b, s:b, s:o, s:o, s:o, s:f, s:f, s:b, s:b, s:i, s:i, s:i, s:o, s:I}", "slot", (int)slot,
-                     "process", report.process, "ready", (int)report.ready, "busy", (int)work->busy, "engine",
-                     files_json_text(work->engine), "stage", files_json_text(work->stage), "text",
+    return json_pack("{s:i, s:i, s:b, s:b, s:o, s:o, s:o, s:f, s:f, s:b, s:b, s:i, s:i, s:i, s:o, s:I}", "slot",
+                     (int)slot, "process", report.process, "ready", (int)report.ready, "busy", (int)work->busy,
+                     "engine", files_json_text(work->engine), "stage", files_json_text(work->stage), "text",
                      files_json_text(work->text), "seconds", work->seconds, "quiet_seconds", work->quiet_seconds,
                      "stalled", (int)work->stalled, "hung", (int)work->hung, "starts", (int)report.starts, "crashes",
                      (int)report.crashes, "kills", (int)report.kills, "last_end", files_json_text(report.last_end),
@@ -129,8 +129,8 @@ static json_t *describe_queue(service *running, uint64_t *resident)
         *resident += (uint64_t)json_integer_value(json_object_get(worker, "resident_bytes"));
         json_array_append_new(workers, worker);
     }
-    return json_pack("{s:i, s:i, s:I, s:f, s:I, s:I, s:I, s:o}", "depth", (int)(work.queued + work.looking_up), "running",
-                     (int)work.running, "limit", (json_int_t)running->options.queue_max, "oldest_seconds",
+    return json_pack("{s:i, s:i, s:I, s:f, s:I, s:I, s:I, s:o}", "depth", (int)(work.queued + work.looking_up),
+                     "running", (int)work.running, "limit", (json_int_t)running->options.queue_max, "oldest_seconds",
                      work.oldest_queued_seconds, "shared", (json_int_t)work.shared, "failed", (json_int_t)work.failed,
                      "killed", (json_int_t)work.killed, "workers", workers);
 }
@@ -166,13 +166,14 @@ void handle_detailed(visit *one)
     http_figures net;
     service_read_connections(running, &net);
     json_t *answer = json_pack(
-        "{s:s, s:s, s:f, s:o, s:{s:I, s:I, s:I}, s:[], s:b, s:{}, s:{}, s:i, s:{s:I, s:I, s:I, s:I, s:I, s:I}}", "status",
-        names[atomic_load(&running->phase)], "version", lumen_version(), "uptime_seconds",
+        "{s:s, s:s, s:f, s:o, s:{s:I, s:I, s:I}, s:[], s:b, s:{}, s:{}, s:i, s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
+        "status", names[atomic_load(&running->phase)], "version", lumen_version(), "uptime_seconds",
         seconds_between(running->started_ns, now_ns()), "device", describe_device(), "memory", "used_bytes",
         (json_int_t)process_resident_bytes(), "total_bytes", (json_int_t)memory.total_bytes, "available_bytes",
         (json_int_t)memory.available_bytes, "models", "fallback_loaded", 0, "cache", "queue", "jobs", 0, "connections",
-        "open", (json_int_t)net.connections, "accepted", (json_int_t)net.accepted, "exchanges", (json_int_t)net.exchanges,
-        "waiting", (json_int_t)net.waiting, "timed_out", (json_int_t)net.timed_out, "abandoned", (json_int_t)net.abandoned);
+        "open", (json_int_t)net.connections, "accepted", (json_int_t)net.accepted, "exchanges",
+        (json_int_t)net.exchanges, "waiting", (json_int_t)net.waiting, "timed_out", (json_int_t)net.timed_out,
+        "abandoned", (json_int_t)net.abandoned);
     if (answer != NULL)
         describe_opened(running, answer);
     answer_json(one, 200, answer);

@@ -25,7 +25,13 @@
 
 enum { REQUEST_ID_BYTES = 72, ORIGINS_MAX = 32, STAGES_LOGGED_MAX = EXECUTOR_STAGES_MAX };
 
-typedef enum service_phase { SERVICE_BINDING, SERVICE_STARTING, SERVICE_OPEN, SERVICE_DRAINING, SERVICE_BROKEN } service_phase;
+typedef enum service_phase {
+    SERVICE_BINDING,
+    SERVICE_STARTING,
+    SERVICE_OPEN,
+    SERVICE_DRAINING,
+    SERVICE_BROKEN
+} service_phase;
 
 struct service {
     service_options options;
@@ -70,11 +76,11 @@ typedef struct visit {
     const struct route *route; /* NULL: no such path */
     unsigned route_index;
     char request_id[REQUEST_ID_BYTES];
-    const char *origin; /* allowed one to be told; NULL: none */
-    atomic_bool settled;        /* an answer is being given, by whoever set this */
-    atomic_bool abandoned;      /* the client left */
-    atomic_int waiting;         /* visit_waiting: for the executor */
-    executor_ticket *ticket;    /* left when the visit ends */
+    const char *origin;      /* allowed one to be told; NULL: none */
+    atomic_bool settled;     /* an answer is being given, by whoever set this */
+    atomic_bool abandoned;   /* the client left */
+    atomic_int waiting;      /* visit_waiting: for the executor */
+    executor_ticket *ticket; /* left when the visit ends */
     bool binary;             /* the client prefers the binary message */
     bool debug;              /* POST /debug/generate-mesh: figures instead of the shape */
     /* For the log. */
@@ -134,23 +140,23 @@ static inline double seconds_between(uint64_t from_ns, uint64_t to_ns)
 }
 
 /* The handlers, by file. */
-void handle_page(visit *one);        /* pages.c */
+void handle_page(visit *one); /* pages.c */
 void handle_openapi(visit *one);
-void handle_health(visit *one);      /* health.c */
+void handle_health(visit *one); /* health.c */
 void handle_ready(visit *one);
 void handle_detailed(visit *one);
 void handle_cache_stats(visit *one);
-void handle_metrics(visit *one);     /* observations.c */
+void handle_metrics(visit *one); /* observations.c */
 void handle_prometheus(visit *one);
-void handle_generate(visit *one);    /* generate.c */
+void handle_generate(visit *one);  /* generate.c */
 void generate_abandon(visit *one); /* its client left */
 void handle_debug_mesh(visit *one);
 void handle_debug_image(visit *one);
-void handle_job_post(visit *one);    /* job_routes.c */
+void handle_job_post(visit *one); /* job_routes.c */
 void handle_job_get(visit *one);
 void handle_job_events(visit *one);
 void handle_job_delete(visit *one);
-void handle_shape(visit *one);       /* shapes.c */
+void handle_shape(visit *one); /* shapes.c */
 
 /* The http_handler that leads to them: routes.c. */
 http_handler routes_handler(service *running);

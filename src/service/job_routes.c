@@ -34,7 +34,8 @@ static void answer_accepted(visit *one, const job *made)
     snprintf(url, sizeof url, "/jobs/%s", job_id(made));
     snprintf(events, sizeof events, "%s/events", url);
     const http_header location = {"Location", url};
-    buffer_print(&body, "{\"id\":\"%s\",\"status\":\"queued\",\"url\":\"%s\",\"events_url\":\"%s\"}", job_id(made), url, events);
+    buffer_print(&body, "{\"id\":\"%s\",\"status\":\"queued\",\"url\":\"%s\",\"events_url\":\"%s\"}", job_id(made), url,
+                 events);
     answer_buffer(one, 202, "application/json", &body, &location, 1);
     buffer_close(&body);
 }
@@ -81,12 +82,10 @@ void handle_job_events(visit *one)
     job *asked = find(one);
     if (asked == NULL)
         return;
-    http_header headers[6] = {{"Content-Type", "text/event-stream"},
-                              {"Cache-Control", "no-store"},
-                              {"X-Content-Type-Options", "nosniff"},
-                              {"Vary", "Origin"},
-                              {"X-Request-Id", one->request_id},
-                              {"Access-Control-Allow-Origin", one->origin}}; /* NULL is left out */
+    http_header headers[6] = {
+        {"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"},
+        {"X-Content-Type-Options", "nosniff"}, {"Vary", "Origin"},
+        {"X-Request-Id", one->request_id},     {"Access-Control-Allow-Origin", one->origin}}; /* NULL is left out */
     if (strcmp(http_method(one->exchange), "HEAD") == 0)
         answer_buffer(one, 200, "text/event-stream", &(buffer){0}, NULL, 0);
     else if (!job_open_stream(asked, one->exchange, headers, 6, &one->abandoned))

@@ -191,7 +191,8 @@ const char *job_id(const job *one)
     return one->id;
 }
 
-/* ---- What a job says of itself -------------------------------------------------------------------------------------- */
+/* ---- What a job says of itself --------------------------------------------------------------------------------------
+ */
 
 /* The job's lock is held. */
 static void write_status(job *one, bool with_result, buffer *out)
@@ -203,15 +204,16 @@ static void write_status(job *one, bool with_result, buffer *out)
     static const char *const names[] = {"", "done", "failed", "cancelled"};
     const char *name = one->state != JOB_LIVE ? names[one->state] : running ? "running" : "queued";
     double percent = one->state == JOB_DONE ? 100.0 : running ? status.fraction * 100.0 : 0.0;
-    json_t *object = json_pack("{s:s, s:s, s:i, s:o, s:f, s:s, s:s}", "id", one->id, "status", name, "position",
-                               (int)status.position, "stage",
-                               files_json_text(one->state == JOB_LIVE ? status.stage : ""), "percent", percent, "key",
-                               one->key, "created", one->created);
+    json_t *object =
+        json_pack("{s:s, s:s, s:i, s:o, s:f, s:s, s:s}", "id", one->id, "status", name, "position",
+                  (int)status.position, "stage", files_json_text(one->state == JOB_LIVE ? status.stage : ""), "percent",
+                  percent, "key", one->key, "created", one->created);
     if (object != NULL && one->state == JOB_DONE)
         json_object_set_new(object, "result_url", json_sprintf("/shapes/%s.json", one->key));
     if (object != NULL && one->state == JOB_FAILED)
-        json_object_set_new(object, "error",
-                            json_pack("{s:o, s:s}", "error", files_json_text(one->error_message), "type", one->error_type));
+        json_object_set_new(
+            object, "error",
+            json_pack("{s:o, s:s}", "error", files_json_text(one->error_message), "type", one->error_type));
     bool written = files_json_dump(object, ANSWER_DIGITS, out);
     json_decref(object);
     if (!written || !with_result || one->content == NULL || buffer_failed(out))
@@ -231,7 +233,8 @@ void job_write(job *one, bool with_result, buffer *out)
     pthread_mutex_unlock(&one->lock);
 }
 
-/* ---- Streams of events -------------------------------------------------------------------------------------------------- */
+/* ---- Streams of events
+ * -------------------------------------------------------------------------------------------------- */
 
 static void close_stream(job *one, job_stream *to)
 {
@@ -285,7 +288,8 @@ bool job_open_stream(job *one, http_exchange *exchange, const http_header *heade
     return place != NULL;
 }
 
-/* ---- Its course ------------------------------------------------------------------------------------------------------------ */
+/* ---- Its course
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* Ends a live job; the lock is held. Returns the ticket, which the caller leaves without the lock. */
 static executor_ticket *end(job *one, job_state state)
@@ -384,7 +388,8 @@ bool job_cancel(job *one, job_state *state)
     return *state == JOB_LIVE;
 }
 
-/* ---- Time passes --------------------------------------------------------------------------------------------------------------- */
+/* ---- Time passes
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void tick_streams(job *one)
 {

@@ -8,8 +8,8 @@
  *     ...
  *     job *same = job_find(jobs, id);                            // by another request, until its time is over
  *
- * A job is live until it is done, failed or cancelled; an ended one is remembered for JOB_SECONDS, as long as there is room.
- * Counted references; all functions may be called from any thread.
+ * A job is live until it is done, failed or cancelled; an ended one is remembered for JOB_SECONDS, as long as there is
+ * room. Counted references; all functions may be called from any thread.
  */
 #ifndef LUMEN_SERVICE_JOBS_H
 #define LUMEN_SERVICE_JOBS_H
@@ -36,8 +36,8 @@ typedef struct requester {
     client_address client;
 } requester;
 
-/* `content_of` makes the JSON body of an outcome that is done, a new reference, or NULL; `release` gives the outcome's result
- * back. */
+/* `content_of` makes the JSON body of an outcome that is done, a new reference, or NULL; `release` gives the outcome's
+ * result back. */
 typedef struct job_hooks {
     http_content *(*content_of)(void *user, const executor_outcome *outcome);
     void (*release)(void *user, void *result);
@@ -50,7 +50,8 @@ job_table *job_table_create(const job_hooks *hooks);
 void job_table_destroy(job_table *all);
 size_t job_table_count(job_table *all);
 
-/* Forgets what is over, sends keep-alives, closes the streams of clients that left. To be called about once a second. */
+/* Forgets what is over, sends keep-alives, closes the streams of clients that left. To be called about once a second.
+ */
 void job_table_tick(job_table *all);
 
 job *job_create(job_table *all, const client_address *client, uint64_t key);
@@ -71,11 +72,12 @@ const char *job_id(const job *one);
 /* Calls the work off. False when the job had ended before: *state says how. */
 bool job_cancel(job *one, job_state *state);
 
-/* Appends {"id", "status", "position", "stage", "percent", "key", "created", ...} with the result's object when asked. */
+/* Appends {"id", "status", "position", "stage", "percent", "key", "created", ...} with the result's object when asked.
+ */
 void job_write(job *one, bool with_result, buffer *out);
 
-/* Opens the stream of a job's events on an exchange. False when too many are open on it: nothing has been answered then.
- * *gone is read now and then: true once the client left. The job is kept for the stream's life. */
+/* Opens the stream of a job's events on an exchange. False when too many are open on it: nothing has been answered
+ * then. *gone is read now and then: true once the client left. The job is kept for the stream's life. */
 bool job_open_stream(job *one, http_exchange *exchange, const http_header *headers, size_t count,
                      const atomic_bool *gone);
 

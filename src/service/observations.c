@@ -20,39 +20,58 @@ lumen_status observations_open(observations *seen, lumen_error *error)
     if (all == NULL)
         return lumen_fail_memory(error, "the metrics");
     seen->registry = all;
-    seen->requests = metrics_counter(all, "lumen_requests_total", "Requests answered.", "route", "method", "status", NULL);
-    seen->request_seconds = metrics_histogram(all, "lumen_request_seconds", "Time from the headers of a request to the end of its answer.",
-                                              request_bounds, sizeof request_bounds / sizeof *request_bounds, "route", NULL);
-    seen->stage_seconds = metrics_histogram(all, "lumen_stage_seconds", "Time that generations spent in a stage: lookup, queue, and those of the engine.",
-                                            stage_bounds, sizeof stage_bounds / sizeof *stage_bounds, "stage", NULL);
+    seen->requests =
+        metrics_counter(all, "lumen_requests_total", "Requests answered.", "route", "method", "status", NULL);
+    seen->request_seconds =
+        metrics_histogram(all, "lumen_request_seconds", "Time from the headers of a request to the end of its answer.",
+                          request_bounds, sizeof request_bounds / sizeof *request_bounds, "route", NULL);
+    seen->stage_seconds = metrics_histogram(
+        all, "lumen_stage_seconds", "Time that generations spent in a stage: lookup, queue, and those of the engine.",
+        stage_bounds, sizeof stage_bounds / sizeof *stage_bounds, "stage", NULL);
     seen->generations = metrics_counter(all, "lumen_generations_total", "Shapes that an engine made.", "engine", NULL);
-    seen->failures = metrics_counter(all, "lumen_generation_failures_total", "Generations that ended without a shape.", "reason", NULL);
-    seen->rate_limited = metrics_counter(all, "lumen_rate_limited_total", "Requests refused for coming too fast.", "limit", NULL);
+    seen->failures = metrics_counter(all, "lumen_generation_failures_total", "Generations that ended without a shape.",
+                                     "reason", NULL);
+    seen->rate_limited =
+        metrics_counter(all, "lumen_rate_limited_total", "Requests refused for coming too fast.", "limit", NULL);
     seen->cache_hits = metrics_counter(all, "lumen_cache_hits_total", "Look-ups that found a shape.", "tier", NULL);
     seen->cache_misses = metrics_counter(all, "lumen_cache_misses_total", "Look-ups that found none.", "tier", NULL);
     seen->cache_items = metrics_gauge(all, "lumen_cache_items", "Shapes held.", "tier", NULL);
     seen->cache_bytes = metrics_gauge(all, "lumen_cache_bytes", "Bytes held.", "tier", NULL);
     seen->cache_connected = metrics_gauge(all, "lumen_cache_connected", "1 when the tier works.", "tier", NULL);
-    seen->cache_faults = metrics_counter(all, "lumen_cache_faults_total", "Damaged rows, failed reads and writes.", "tier", NULL);
+    seen->cache_faults =
+        metrics_counter(all, "lumen_cache_faults_total", "Damaged rows, failed reads and writes.", "tier", NULL);
     seen->queue_depth = metrics_gauge(all, "lumen_queue_depth", "Requests that wait for a device.", "device", NULL);
     seen->queue_running = metrics_gauge(all, "lumen_queue_running", "Requests that a device works on.", "device", NULL);
     seen->queue_limit = metrics_gauge(all, "lumen_queue_limit", "Requests that may wait.", "device", NULL);
-    seen->queue_oldest = metrics_gauge(all, "lumen_queue_oldest_seconds", "How long the oldest has waited.", "device", NULL);
-    seen->model_loaded = metrics_gauge(all, "lumen_model_loaded", "1 when the model is loaded in some engine process.", "model", NULL);
-    seen->model_bytes = metrics_gauge(all, "lumen_model_bytes", "Memory that the model took when it was loaded.", "model", NULL);
+    seen->queue_oldest =
+        metrics_gauge(all, "lumen_queue_oldest_seconds", "How long the oldest has waited.", "device", NULL);
+    seen->model_loaded =
+        metrics_gauge(all, "lumen_model_loaded", "1 when the model is loaded in some engine process.", "model", NULL);
+    seen->model_bytes =
+        metrics_gauge(all, "lumen_model_bytes", "Memory that the model took when it was loaded.", "model", NULL);
     seen->model_seconds = metrics_gauge(all, "lumen_model_load_seconds", "Time that loading took.", "model", NULL);
-    seen->pending_writes = metric_with(metrics_gauge(all, "lumen_cache_pending_writes", "Shapes that wait to be written to disk.", NULL));
-    seen->hung = metric_with(metrics_gauge(all, "lumen_workers_hung", "Engine processes that do not end what was called off.", NULL));
-    seen->stalled = metric_with(metrics_gauge(all, "lumen_workers_stalled", "Engine processes without progress for long.", NULL));
-    seen->crashes = metric_with(metrics_counter(all, "lumen_worker_crashes_total", "Engine processes that ended unasked.", NULL));
-    seen->shared = metric_with(metrics_counter(all, "lumen_flights_shared_total", "Requests that shared the work of an equal one.", NULL));
+    seen->pending_writes =
+        metric_with(metrics_gauge(all, "lumen_cache_pending_writes", "Shapes that wait to be written to disk.", NULL));
+    seen->hung = metric_with(
+        metrics_gauge(all, "lumen_workers_hung", "Engine processes that do not end what was called off.", NULL));
+    seen->stalled =
+        metric_with(metrics_gauge(all, "lumen_workers_stalled", "Engine processes without progress for long.", NULL));
+    seen->crashes =
+        metric_with(metrics_counter(all, "lumen_worker_crashes_total", "Engine processes that ended unasked.", NULL));
+    seen->shared = metric_with(
+        metrics_counter(all, "lumen_flights_shared_total", "Requests that shared the work of an equal one.", NULL));
     seen->connections = metric_with(metrics_gauge(all, "lumen_connections", "Open connections.", NULL));
     seen->jobs = metric_with(metrics_gauge(all, "lumen_jobs", "Jobs that are remembered.", NULL));
-    seen->log_dropped = metric_with(metrics_counter(all, "lumen_log_lines_dropped_total", "Lines that the log's reader was too slow for.", NULL));
-    seen->resident = metric_with(metrics_gauge(all, "lumen_process_resident_bytes", "Resident memory of the service, without engine processes.", NULL));
+    seen->log_dropped = metric_with(
+        metrics_counter(all, "lumen_log_lines_dropped_total", "Lines that the log's reader was too slow for.", NULL));
+    seen->resident = metric_with(metrics_gauge(all, "lumen_process_resident_bytes",
+                                               "Resident memory of the service, without engine processes.", NULL));
     seen->uptime = metric_with(metrics_gauge(all, "lumen_uptime_seconds", "Time since the start.", NULL));
     seen->ready = metric_with(metrics_gauge(all, "lumen_ready", "1 when an engine can serve.", NULL));
-    metric_set(metric_with(metrics_gauge(all, "lumen_build_info", "Always 1; the label is the version.", "version", NULL), lumen_version()), 1.0);
+    metric_set(
+        metric_with(metrics_gauge(all, "lumen_build_info", "Always 1; the label is the version.", "version", NULL),
+                    lumen_version()),
+        1.0);
     seen->limited_client = metric_with(seen->rate_limited, "client");
     seen->limited_engine = metric_with(seen->rate_limited, "engine");
     /* Series that dashboards and alerts look for are there before anything happens. */
@@ -69,19 +88,20 @@ void observations_close(observations *seen)
     seen->registry = NULL;
 }
 
-/* ---- Events ---------------------------------------------------------------------------------------------------------- */
+/* ---- Events
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static unsigned status_index(unsigned status)
 {
-    static const unsigned short known[OBSERVED_STATUSES - 1] = {200, 202, 204, 304, 400, 401, 404, 405, 406, 408, 409,
-                                                                410, 413, 414, 422, 429, 431, 500, 501, 503};
+    static const unsigned short known[OBSERVED_STATUSES - 1] = {200, 202, 204, 304, 400, 401, 404, 405, 406, 408,
+                                                                409, 410, 413, 414, 422, 429, 431, 500, 501, 503};
     for (unsigned i = 0; i < OBSERVED_STATUSES - 1; i++)
         if (known[i] == status)
             return i;
     return OBSERVED_STATUSES - 1;
 }
 
-void observe_request(observations *seen, unsigned route_index, const char *route, const char *method, unsigned status,
+void observe_request(observations *seen, unsigned route_index, const char *path, const char *method, unsigned status,
                      double seconds)
 {
     atomic_fetch_add_explicit(&seen->total, 1, memory_order_relaxed);
@@ -96,23 +116,23 @@ void observe_request(observations *seen, unsigned route_index, const char *route
     if (series == NULL || !kept) {
         char code[16];
         snprintf(code, sizeof code, "%u", status);
-        series = metric_with(seen->requests, route, method, code);
+        series = metric_with(seen->requests, path, method, code);
         atomic_store_explicit(&seen->by_route[route_index][place], series, memory_order_release);
     }
     metric_add(series, 1.0);
     metric_series *times = atomic_load_explicit(&seen->route_seconds[route_index], memory_order_acquire);
     if (times == NULL) {
-        times = metric_with(seen->request_seconds, route);
+        times = metric_with(seen->request_seconds, path);
         atomic_store_explicit(&seen->route_seconds[route_index], times, memory_order_release);
     }
     metric_observe(times, seconds);
 }
 
-void observe_flight(observations *seen, const char *engine, const executor_outcome *outcome)
+void observe_flight(observations *seen, const char *engine_name, const executor_outcome *outcome)
 {
     static const char *const reasons[] = {
-        [EXECUTOR_DONE] = NULL,          [EXECUTOR_FAILED] = "engine",    [EXECUTOR_CANCELLED] = "cancelled",
-        [EXECUTOR_EXPIRED] = "expired",  [EXECUTOR_REFUSED] = "rejected", [EXECUTOR_UNAVAILABLE] = "other",
+        [EXECUTOR_DONE] = NULL,         [EXECUTOR_FAILED] = "engine",    [EXECUTOR_CANCELLED] = "cancelled",
+        [EXECUTOR_EXPIRED] = "expired", [EXECUTOR_REFUSED] = "rejected", [EXECUTOR_UNAVAILABLE] = "other",
     };
     if (outcome->end != EXECUTOR_DONE) {
         metric_add(metric_with(seen->failures, reasons[outcome->end]), 1.0);
@@ -121,13 +141,14 @@ void observe_flight(observations *seen, const char *engine, const executor_outco
     metric_observe(metric_with(seen->stage_seconds, "lookup"), outcome->lookup_seconds);
     if (outcome->found)
         return;
-    metric_add(metric_with(seen->generations, engine), 1.0);
+    metric_add(metric_with(seen->generations, engine_name), 1.0);
     metric_observe(metric_with(seen->stage_seconds, "queue"), outcome->queue_seconds);
     for (size_t i = 0; i < outcome->stage_count; i++)
         metric_observe(metric_with(seen->stage_seconds, outcome->stages[i].stage), outcome->stages[i].seconds);
 }
 
-/* ---- Gauges ------------------------------------------------------------------------------------------------------------ */
+/* ---- Gauges
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void refresh_tier(observations *seen, const char *tier, const cache_tier_figures *figures)
 {
@@ -197,7 +218,8 @@ void observations_refresh(struct service *running)
     refresh_models(running);
 }
 
-/* ---- Routes -------------------------------------------------------------------------------------------------------------- */
+/* ---- Routes
+ * -------------------------------------------------------------------------------------------------------------- */
 
 void handle_prometheus(visit *one)
 {
@@ -251,14 +273,14 @@ void handle_metrics(visit *one)
     metric_each(seen->request_seconds, add_times, routes);
     metric_each(seen->failures, add_value, failures);
     metric_each(seen->generations, add_value, generations);
-    json_t *answer = json_pack(
-        "{s:{s:I, s:o}, s:{s:I, s:I}, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:{s:I, s:I, s:I}, s:f}", "requests", "total",
-        (json_int_t)atomic_load(&seen->total), "by_status", by_status, "errors", "client",
-        (json_int_t)atomic_load(&seen->refused), "server", (json_int_t)atomic_load(&seen->failed), "stages", stages, "routes",
-        routes, "generations", "by_engine", generations, "failures", failures, "cache", "memory",
-        tier_figures(seen, "memory"), "disk", tier_figures(seen, "disk"), "queue", "depth",
-        (json_int_t)metric_value(metric_with(seen->queue_depth, SERVICE_DEVICE)), "running",
-        (json_int_t)metric_value(metric_with(seen->queue_running, SERVICE_DEVICE)), "limit",
-        (json_int_t)one->service->options.queue_max, "uptime_seconds", metric_value(seen->uptime));
+    json_t *answer =
+        json_pack("{s:{s:I, s:o}, s:{s:I, s:I}, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:{s:I, s:I, s:I}, s:f}",
+                  "requests", "total", (json_int_t)atomic_load(&seen->total), "by_status", by_status, "errors",
+                  "client", (json_int_t)atomic_load(&seen->refused), "server", (json_int_t)atomic_load(&seen->failed),
+                  "stages", stages, "routes", routes, "generations", "by_engine", generations, "failures", failures,
+                  "cache", "memory", tier_figures(seen, "memory"), "disk", tier_figures(seen, "disk"), "queue", "depth",
+                  (json_int_t)metric_value(metric_with(seen->queue_depth, SERVICE_DEVICE)), "running",
+                  (json_int_t)metric_value(metric_with(seen->queue_running, SERVICE_DEVICE)), "limit",
+                  (json_int_t)one->service->options.queue_max, "uptime_seconds", metric_value(seen->uptime));
     answer_json(one, 200, answer);
 }

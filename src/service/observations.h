@@ -21,8 +21,8 @@ typedef struct observations {
     metric *cache_hits, *cache_misses, *cache_items, *cache_bytes, *cache_connected, *cache_faults;
     metric *queue_depth, *queue_running, *queue_limit, *queue_oldest;
     metric *model_loaded, *model_bytes, *model_seconds;
-    metric_series *pending_writes, *hung, *stalled, *crashes, *shared, *connections, *jobs, *log_dropped, *resident, *uptime,
-        *ready;
+    metric_series *pending_writes, *hung, *stalled, *crashes, *shared, *connections, *jobs, *log_dropped, *resident,
+        *uptime, *ready;
     metric_series *limited_client, *limited_engine;
     /* Looked up once for each pair that occurs; the last route is "other". */
     _Atomic(metric_series *) by_route[OBSERVED_ROUTES_MAX][OBSERVED_STATUSES];
@@ -34,12 +34,12 @@ typedef struct observations {
 lumen_status observations_open(observations *seen, lumen_error *error);
 void observations_close(observations *seen);
 
-/* One answered request. `route` and `method` are constants of the route table. */
-void observe_request(observations *seen, unsigned route_index, const char *route, const char *method, unsigned status,
+/* One answered request. `path` and `method` are constants of the route table. */
+void observe_request(observations *seen, unsigned route_index, const char *path, const char *method, unsigned status,
                      double seconds);
 
 /* One flight that was over: the executor's `observed` hook. */
-void observe_flight(observations *seen, const char *engine, const executor_outcome *outcome);
+void observe_flight(observations *seen, const char *engine_name, const executor_outcome *outcome);
 
 /* Brings the gauges up to date with what the rooms say now. */
 void observations_refresh(struct service *running);

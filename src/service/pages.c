@@ -17,11 +17,8 @@ static const char policy[] = "default-src 'none'; script-src 'self'; style-src '
 static http_content *make_page(const void *bytes, size_t size, const char *type)
 {
     static const http_header headers[] = {
-        {"Content-Security-Policy", policy},
-        {"Referrer-Policy", "no-referrer"},
-        {"X-Frame-Options", "DENY"},
-        {"Cross-Origin-Opener-Policy", "same-origin"},
-        {"Cache-Control", "no-cache"},
+        {"Content-Security-Policy", policy},           {"Referrer-Policy", "no-referrer"}, {"X-Frame-Options", "DENY"},
+        {"Cross-Origin-Opener-Policy", "same-origin"}, {"Cache-Control", "no-cache"},
     };
     blob *body = blob_copy(bytes, size);
     http_content *page =

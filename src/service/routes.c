@@ -30,7 +30,7 @@ static const route table[] = {
 
 enum { ROUTES = sizeof table / sizeof *table };
 
-_Static_assert(ROUTES < OBSERVED_ROUTES_MAX, "a route more than the observations have room for");
+_Static_assert((int)ROUTES < (int)OBSERVED_ROUTES_MAX, "a route more than the observations have room for");
 
 /* ---- Finding ------------------------------------------------------------------------------------------------- */
 
@@ -113,7 +113,8 @@ static bool take_request_id(visit *one, const char *id)
         return false;
     for (size_t i = 0; i < length; i++) {
         char c = id[i];
-        bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-';
+        bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+                    c == '_' || c == '-';
         if (!good)
             return false;
     }
@@ -131,7 +132,8 @@ static const char *allowed_origin(const service *running, const char *origin)
     return running->any_origin ? "*" : NULL;
 }
 
-/* ---- The gate ------------------------------------------------------------------------------------------------------ */
+/* ---- The gate ------------------------------------------------------------------------------------------------------
+ */
 
 static void answer_options(visit *one, const char *methods)
 {
@@ -231,7 +233,8 @@ static void abandoned(void *user, http_exchange *exchange)
     generate_abandon(one);
 }
 
-/* ---- The end of a visit ------------------------------------------------------------------------------------------------ */
+/* ---- The end of a visit
+ * ------------------------------------------------------------------------------------------------ */
 
 static void write_log(const visit *one, const http_outcome *outcome, double seconds)
 {
@@ -291,7 +294,8 @@ static http_content *refusal(void *user, http_exchange *exchange, unsigned statu
     (void)user;
     (void)exchange;
     switch (status) {
-    case 413: return answer_error_content("PayloadTooLargeError", "the body is too large; a request is a few hundred bytes");
+    case 413:
+        return answer_error_content("PayloadTooLargeError", "the body is too large; a request is a few hundred bytes");
     case 408: return answer_error_content("RequestTimeoutError", "the request came too slowly");
     case 503: return answer_error_content("ShuttingDownError", "the service is stopping; ask another");
     default: return answer_error_content("BadRequestError", "the request is malformed");
@@ -300,5 +304,6 @@ static http_content *refusal(void *user, http_exchange *exchange, unsigned statu
 
 http_handler routes_handler(service *running)
 {
-    return (http_handler){.begin = begin, .handle = handle, .abandoned = abandoned, .done = done, .refusal = refusal, .user = running};
+    return (http_handler){
+        .begin = begin, .handle = handle, .abandoned = abandoned, .done = done, .refusal = refusal, .user = running};
 }

@@ -70,7 +70,8 @@ static void observed(void *user, const executor_order *order, const executor_out
     if (outcome->end == EXECUTOR_FAILED)
         log_write(running->log, LOG_ERROR, "a generation failed",
                   LOG_FIELDS(log_text("engine", order->engine), log_text("text", order->request.text),
-                             log_text("reason", outcome->error.message), log_real("run_ms", outcome->run_seconds * 1e3)));
+                             log_text("reason", outcome->error.message),
+                             log_real("run_ms", outcome->run_seconds * 1e3)));
 }
 
 static http_content *job_content(void *user, const executor_outcome *outcome)
@@ -80,7 +81,8 @@ static http_content *job_content(void *user, const executor_outcome *outcome)
     return outcome->found ? http_content_keep(answer->json) : shape_answer_fresh(answer, false);
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------ */
+/* ---- Opening ------------------------------------------------------------------------------------------------------
+ */
 
 static lumen_status open_cache(service *running, lumen_error *error)
 {
@@ -182,7 +184,8 @@ static void *open_and_tend(void *user)
     return NULL;
 }
 
-/* ---- Starting --------------------------------------------------------------------------------------------------------- */
+/* ---- Starting
+ * --------------------------------------------------------------------------------------------------------- */
 
 static lumen_status read_origins(service *running, lumen_error *error)
 {
@@ -314,7 +317,8 @@ lumen_status service_start(const service_options *options, service **out, lumen_
     return LUMEN_OK;
 }
 
-/* ---- Questions ---------------------------------------------------------------------------------------------------------- */
+/* ---- Questions
+ * ---------------------------------------------------------------------------------------------------------- */
 
 uint16_t service_port(const service *running)
 {
@@ -345,7 +349,8 @@ void service_read_connections(service *running, http_figures *figures)
         http_server_read_figures(running->http, figures);
 }
 
-/* ---- Stopping ------------------------------------------------------------------------------------------------------------ */
+/* ---- Stopping
+ * ------------------------------------------------------------------------------------------------------------ */
 
 void service_stop(service *running)
 {

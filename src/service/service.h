@@ -51,7 +51,8 @@ typedef struct service_options {
     const host_engines *engines;
     const char *program;
     const char *const *host_arguments;
-    /* Opens the library that understands requests; it must know the same engines. Called on a thread of the service's. */
+    /* Opens the library that understands requests; it must know the same engines. Called on a thread of the service's.
+     */
     lumen_status (*open_library)(void *user, lumen **out, lumen_error *error);
     void *user;
     log_sink *log;

@@ -11,8 +11,8 @@
 #include "shape/pack.h"
 
 static const char flag_name[] = "\"cached\":";
-static const char flag_true[] = "true";
 static const char flag_false[] = "false";
+enum { FLAG_TRUE_BYTES = 4 }; /* "true" */
 
 /* ---- The binary message ------------------------------------------------------------------------------------ */
 
@@ -126,7 +126,8 @@ lumen_status shape_answer_make(uint64_t key, const blob *packed, shape_answer **
         return status;
     }
     /* Headers and bookkeeping of two responses, by estimate. */
-    answer->bytes = sizeof *answer + http_content_body(answer->json)->size + http_content_body(answer->binary)->size + 2048;
+    answer->bytes =
+        sizeof *answer + http_content_body(answer->json)->size + http_content_body(answer->binary)->size + 2048;
     *out = answer;
     return LUMEN_OK;
 }
@@ -135,7 +136,7 @@ http_content *shape_answer_fresh(const shape_answer *answer, bool binary)
 {
     const blob *kept = http_content_body(binary ? answer->binary : answer->json);
     size_t flag = binary ? answer->binary_flag : answer->json_flag;
-    size_t behind = flag + sizeof flag_true - 1;
+    size_t behind = flag + FLAG_TRUE_BYTES;
     blob *body = blob_create(kept->size + (binary ? 0 : 1));
     if (body == NULL)
         return NULL;

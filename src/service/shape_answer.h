@@ -1,8 +1,8 @@
 /*
  * shape_answer.h: a shape as the bodies that POST /generate sends, prepared once and sent any number of times.
  *
- * This is the `answer` of a cache entry (cache/cache.h). What is kept says "cached": true; the first answer, to those who
- * waited for the making, is a copy that says false.
+ * This is the `answer` of a cache entry (cache/cache.h). What is kept says "cached": true; the first answer, to those
+ * who waited for the making, is a copy that says false.
  *
  * The binary message: "LUM1", u32 J, u32 N, u32 total size (little-endian); J bytes of JSON (J a multiple of 4, padded
  * with blanks): the object without positions, part_ids and attachments; (N, 3) float32 positions; (N) uint8 part ids;
