@@ -181,7 +181,8 @@ static void begin(void *user, http_exchange *exchange)
     if (!take_request_id(one, http_request_header(exchange, "X-Request-Id")))
         random_id_make(one->request_id);
     one->origin = allowed_origin(running, http_request_header(exchange, "Origin"));
-    one->who.client = find_client(running, exchange);
+    one->address = find_client(running, exchange);
+    one->who.client = client_bucket(&one->address);
 
     const char *path = http_path(exchange), *method = http_method(exchange);
     for (size_t i = 0; i < ROUTES && http_path_is_clean(exchange); i++) {
@@ -242,7 +243,7 @@ static void write_log(const visit *one, const http_outcome *outcome, double seco
     if (!log_wants(one->service->log, severity))
         return;
     char client[CLIENT_TEXT_BYTES], key[17] = "";
-    client_write(&one->who.client, client);
+    client_write(&one->address, client);
     if (one->has_key)
         snprintf(key, sizeof key, "%016llx", (unsigned long long)one->key);
     log_field fields[16 + STAGES_LOGGED_MAX] = {
