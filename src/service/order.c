@@ -1,0 +1,339 @@
+#include "service/order.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "words/unicode.h"
+#include "words/words.h"
+
+/* ---- Faults -------------------------------------------------------------------------------------------- */
+
+static void add_fault(order_faults *faults, const char *member, const char *type, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void add_fault(order_faults *faults, const char *member, const char *type, const char *format, ...)
+{
+    if (faults->count == ORDER_FAULTS_MAX)
+        return;
+    order_fault *fault = &faults->list[faults->count++];
+    fault->member = member;
+    fault->type = type;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fault->message, sizeof fault->message, format, arguments);
+    va_end(arguments);
+}
+
+static void write_quoted(buffer *out, const char *text)
+{
+    buffer_text(out, "\"");
+    while (*text != 0) {
+        size_t harmless = strcspn(text, "\"\\");
+        buffer_append(out, text, harmless);
+        text += harmless;
+        if (*text != 0) {
+            buffer_text(out, "\\");
+            buffer_append(out, text++, 1);
+        }
+    }
+    buffer_text(out, "\"");
+}
+
+void order_write_faults(const order_faults *faults, buffer *out)
+{
+    buffer_text(out, "{\"detail\": [");
+    for (size_t i = 0; i < faults->count; i++) {
+        const order_fault *fault = &faults->list[i];
+        buffer_text(out, i == 0 ? "{\"loc\": [\"body\"" : ", {\"loc\": [\"body\"");
+        if (fault->member != NULL) {
+            buffer_text(out, ", ");
+            write_quoted(out, fault->member);
+        }
+        buffer_text(out, "], \"msg\": ");
+        write_quoted(out, fault->message);
+        buffer_text(out, ", \"type\": ");
+        write_quoted(out, fault->type);
+        buffer_text(out, "}");
+    }
+    buffer_text(out, "]}");
+}
+
+/* ---- Before the parser --------------------------------------------------------------------------------- */
+
+/* The place behind a string that begins at `at`, or the end of a body that ends within it. */
+static size_t skip_string(const char *body, size_t size, size_t at)
+{
+    for (at++; at < size && body[at] != '"'; at++)
+        if (body[at] == '\\')
+            at++;
+    return at < size ? at + 1 : size;
+}
+
+/* Whether brackets nest deeper than may be; *at is where. A body whose strings are malformed is judged wrongly here and
+ * refused by the parser anyway. */
+static bool is_too_deep(const char *body, size_t size, size_t *at)
+{
+    unsigned depth = 0;
+    for (size_t i = 0; i < size;) {
+        char byte = body[i];
+        if ((byte == '[' || byte == '{') && ++depth > ORDER_DEPTH_MAX) {
+            *at = i;
+            return true;
+        }
+        if ((byte == ']' || byte == '}') && depth > 0)
+            depth--;
+        i = byte == '"' ? skip_string(body, size, i) : i + 1;
+    }
+    return false;
+}
+
+static bool is_number_byte(char byte)
+{
+    return (byte >= '0' && byte <= '9') || byte == '-' || byte == '+' || byte == '.' || byte == 'e' || byte == 'E';
+}
+
+/* Whether the whole of a token is a JSON number; *real tells whether it has a fraction or an exponent. */
+static bool is_number(const char *token, size_t length, bool *real)
+{
+    static const char digits[] = "0123456789";
+    const char *at = token + (token[0] == '-'), *end = token + length;
+    size_t count = strspn(at, digits);
+    *real = false;
+    if (count == 0 || (count > 1 && *at == '0'))
+        return false;
+    at += count;
+    if (*at == '.') {
+        *real = true;
+        count = strspn(at + 1, digits);
+        if (count == 0)
+            return false;
+        at += 1 + count;
+    }
+    if (*at == 'e' || *at == 'E') {
+        *real = true;
+        at += at[1] == '-' || at[1] == '+' ? 2 : 1;
+        count = strspn(at, digits);
+        if (count == 0)
+            return false;
+        at += count;
+    }
+    return at == end;
+}
+
+/* Jansson stops at a number that fits no 64 bits, or no double. To us such an integer is out of range, as -1 is for
+ * every member that takes one, and such a real is as little an integer as 0.5 is. Both are shorter than any number that
+ * does not fit, so they take its place, filled up with spaces, and everything else stays where it was. `body` ends with
+ * a zero. */
+static void replace_huge_numbers(char *body, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        if (body[i] == '"') {
+            i = skip_string(body, size, i);
+            continue;
+        }
+        if (!is_number_byte(body[i])) {
+            i++;
+            continue;
+        }
+        size_t length = 0;
+        while (i + length < size && is_number_byte(body[i + length]))
+            length++;
+        char *token = body + i, after = token[length];
+        bool real;
+        token[length] = 0;
+        if (is_number(token, length, &real)) {
+            errno = 0;
+            if (real ? isinf(strtod(token, NULL)) : (strtoll(token, NULL, 10), errno == ERANGE)) {
+                memset(token, ' ', length);
+                memcpy(token, real ? "0.5" : "-1", real ? 3 : 2);
+            }
+        }
+        token[length] = after;
+        i += length;
+    }
+}
+
+/* ---- The parser ---------------------------------------------------------------------------------------- */
+
+static json_t *parse(const char *body, size_t size, json_error_t *fault)
+{
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+    json_t *root = json_loadb(body, size, flags, fault);
+    if (root != NULL || json_error_code(fault) != json_error_numeric_overflow)
+        return root;
+    char *copy = malloc(size + 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, body, size);
+    copy[size] = 0;
+    replace_huge_numbers(copy, size);
+    root = json_loadb(copy, size, flags, fault);
+    free(copy);
+    return root;
+}
+
+static order_status explain(const json_error_t *fault, lumen_error *error)
+{
+    char reason[JSON_ERROR_TEXT_LENGTH];
+    enum json_error_code code = json_error_code(fault);
+    if (code == json_error_out_of_memory || code == json_error_numeric_overflow) {
+        lumen_fail_memory(error, "the order");
+        return ORDER_NO_MEMORY;
+    }
+    /* Jansson quotes what it met. */
+    size_t length = 0;
+    for (const char *byte = fault->text; *byte != 0; byte++)
+        reason[length++] = *byte >= ' ' && *byte <= '~' ? *byte : '?';
+    reason[length] = 0;
+    lumen_fail(error, LUMEN_ERROR_INVALID, "the body is not %s: %s (line %d, column %d, byte %d)",
+               code == json_error_invalid_utf8 ? "UTF-8" : "JSON", reason, fault->line, fault->column, fault->position);
+    return ORDER_MALFORMED;
+}
+
+/* ---- Members ------------------------------------------------------------------------------------------- */
+
+static size_t count_characters(const char *text)
+{
+    size_t count = 0;
+    for (; *text != 0; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
+/* Judges a text as words_parse does, and copies it as it is. */
+static void read_text(const char *member, const char *text, char out[ORDER_TEXT_BYTES], order_faults *faults)
+{
+    char clean[WORDS_TEXT_BYTES] = "";
+    bool whole;
+    lumen_error error;
+    if (count_characters(text) > LUMEN_TEXT_MAX_CHARACTERS)
+        add_fault(faults, member, "string_too_long", "the %s has more than %d characters; shorten it to a sentence",
+                  member, LUMEN_TEXT_MAX_CHARACTERS);
+    else if (unicode_clean(member, text, clean, sizeof clean, &whole, &error) != LUMEN_OK)
+        add_fault(faults, member, clean[0] == 0 ? "string_blank" : "digits_only", "%s", error.message);
+    else
+        memcpy(out, text, strlen(text) + 1);
+}
+
+/* The value of a member that need not be there; NULL where it is not, or is null. */
+static const json_t *optional(const json_t *root, const char *member)
+{
+    const json_t *value = json_object_get(root, member);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* The text of a member that need not be there; NULL where it is not, or is none, which is a fault. */
+static const char *optional_text(const json_t *root, const char *member, order_faults *faults)
+{
+    const json_t *value = optional(root, member);
+    if (value != NULL && !json_is_string(value))
+        add_fault(faults, member, "string_type", "the %s is not a string; send one, or leave it out", member);
+    return json_string_value(value);
+}
+
+static uint64_t optional_integer(const json_t *root, const char *member, json_int_t least, json_int_t most,
+                                 order_faults *faults)
+{
+    const json_t *value = optional(root, member);
+    if (value == NULL)
+        return 0;
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value))
+        add_fault(faults, member, "int_type", "%s is not an integer; send one without quotes, fraction or exponent",
+                  member);
+    else if (number < least || number > most)
+        add_fault(faults, member, "out_of_range",
+                  "%s is out of range; send %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT, member, least, most);
+    else
+        return (uint64_t)number;
+    return 0;
+}
+
+static lumen_quality read_quality(const char *name, order_faults *faults)
+{
+    static const char *const names[] = {
+        [LUMEN_QUALITY_STANDARD] = "standard", [LUMEN_QUALITY_FAST] = "fast", [LUMEN_QUALITY_HIGH] = "high"};
+    for (size_t i = 0; name != NULL && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (lumen_quality)i;
+    if (name != NULL)
+        add_fault(faults, "quality", "unknown_value", "the quality is unknown; send fast, standard or high");
+    return LUMEN_QUALITY_STANDARD;
+}
+
+static const char *read_engine(const char *name, const char *const *engines, order_faults *faults)
+{
+    char known[ORDER_MESSAGE_BYTES] = "";
+    if (name == NULL)
+        return engines[0];
+    for (size_t i = 0, length = 0; engines[i] != NULL; i++) {
+        if (strcmp(name, engines[i]) == 0)
+            return engines[i];
+        int written = snprintf(known + length, sizeof known - length, "%s%s", i == 0 ? "" : ", ", engines[i]);
+        if (written > 0 && length + (size_t)written < sizeof known)
+            length += (size_t)written;
+    }
+    add_fault(faults, "engine", "unknown_value", "the engine is unknown; send one of %.100s", known);
+    return engines[0];
+}
+
+/* ---- All together -------------------------------------------------------------------------------------- */
+
+static void read_members(const json_t *root, const char *const *engines, service_order *out, order_faults *faults)
+{
+    const json_t *text = json_object_get(root, "text");
+    if (text == NULL)
+        add_fault(faults, "text", "missing", "the text is missing; name something, such as \"horse\"");
+    else if (!json_is_string(text))
+        add_fault(faults, "text", "string_type", "the text is not a string; name something, such as \"horse\"");
+    else
+        read_text("text", json_string_value(text), out->text, faults);
+    const char *verb = optional_text(root, "verb", faults);
+    if (verb != NULL && !unicode_is_blank(verb))
+        read_text("verb", verb, out->verb, faults);
+    out->quality = read_quality(optional_text(root, "quality", faults), faults);
+    out->num_parts = (uint32_t)optional_integer(root, "num_parts", 1, LUMEN_REQUEST_PARTS_MAX, faults);
+    out->seed = optional_integer(root, "seed", 0, INT64_MAX, faults);
+    out->points = (uint32_t)optional_integer(root, "points", LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, faults);
+    out->engine = read_engine(optional_text(root, "engine", faults), engines, faults);
+}
+
+order_status order_read(const void *body, size_t size, const char *const *engines, service_order *out,
+                        order_faults *faults, lumen_error *error)
+{
+    json_error_t fault;
+    size_t deep;
+    faults->count = 0;
+    if (is_too_deep(body, size, &deep)) {
+        lumen_fail(error, LUMEN_ERROR_INVALID, "the body nests brackets deeper than %d (byte %zu); send a flat object",
+                   ORDER_DEPTH_MAX, deep);
+        return ORDER_MALFORMED;
+    }
+    json_t *root = parse(body, size, &fault);
+    if (root == NULL)
+        return explain(&fault, error);
+    out->text[0] = out->verb[0] = 0;
+    if (json_is_object(root))
+        read_members(root, engines, out, faults);
+    else
+        add_fault(faults, NULL, "object_type", "the body is not an object; send one, such as {\"text\": \"horse\"}");
+    json_decref(root);
+    return faults->count == 0 ? ORDER_GOOD : ORDER_FAULTY;
+}
+
+lumen_request order_request(const service_order *order)
+{
+    return (lumen_request){.text = order->text,
+                           .verb = order->verb[0] != 0 ? order->verb : NULL,
+                           .engine = order->engine,
+                           .quality = order->quality,
+                           .num_parts = order->num_parts,
+                           .points = order->points,
+                           .seed = order->seed};
+}
