@@ -147,7 +147,7 @@ void http_server_quiesce(http_server *server);
 
 /* Waits until every exchange is over (the handler owes their answers; at most `seconds`, then connections are shut),
  * and gives everything back. */
-void http_server_stop(http_server *server, double seconds);
+bool http_server_stop(http_server *server, double seconds);
 
 typedef struct http_figures {
     uint64_t connections, exchanges, waiting, streams;  /* now */
