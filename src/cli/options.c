@@ -1,10 +1,9 @@
 #include "cli/options.h"
 
 #include <getopt.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "cli/commands.h"
+#include "cli/values.h"
 
 const char generate_help[] =
     "lumen generate TEXT... : make part-labelled shapes of words or short sentences\n"
@@ -31,50 +30,6 @@ const char generate_help[] =
     "\n"
     "  lumen generate \"a horse galloping\" -o horse.ply -o horse.png\n"
     "  lumen generate cat dog \"red dragon\" -o 'zoo/{}.glb' --sheet zoo.png\n";
-
-/* A whole number in [low, high], with nothing around it. */
-static bool read_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *number)
-{
-    uint64_t value = 0;
-    bool good = *text != '\0';
-    for (const char *at = text; good && *at != '\0'; at++) {
-        uint64_t digit = (uint64_t)(unsigned char)*at - '0';
-        good = *at >= '0' && *at <= '9' && value <= (UINT64_MAX - digit) / 10;
-        value = good ? value * 10 + digit : 0;
-    }
-    if (good && value >= low && value <= high) {
-        *number = value;
-        return true;
-    }
-    complain(EXIT_USAGE, "--%s is '%s'; give a whole number from %llu to %llu", name, text, (unsigned long long)low,
-             (unsigned long long)high);
-    return false;
-}
-
-static bool read_small_number(const char *name, const char *text, uint32_t low, uint32_t high, uint32_t *number)
-{
-    uint64_t value;
-    if (!read_number(name, text, low, high, &value))
-        return false;
-    *number = (uint32_t)value;
-    return true;
-}
-
-static bool read_quality(const char *text, lumen_quality *quality)
-{
-    static const struct {
-        const char *name;
-        lumen_quality quality;
-    } names[] = {{"fast", LUMEN_QUALITY_FAST}, {"standard", LUMEN_QUALITY_STANDARD}, {"high", LUMEN_QUALITY_HIGH}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(names[i].name, text) == 0) {
-            *quality = names[i].quality;
-            return true;
-        }
-    }
-    complain(EXIT_USAGE, "--quality is '%s'; give fast, standard or high", text);
-    return false;
-}
 
 static bool add_output(generate_options *options, const char *path)
 {
@@ -110,13 +65,13 @@ static bool apply(generate_options *options, int option, const char *value)
     case OPTION_VERB: options->request.verb = value; return true;
     case OPTION_ENGINE: options->request.engine = value; return true;
     case OPTION_PARTS:
-        return read_small_number("parts", value, 1, LUMEN_REQUEST_PARTS_MAX, &options->request.num_parts);
+        return value_small_number("parts", value, 1, LUMEN_REQUEST_PARTS_MAX, &options->request.num_parts);
     case OPTION_POINTS:
-        return read_small_number("points", value, LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, &options->request.points);
+        return value_small_number("points", value, LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, &options->request.points);
     /* JSON's integers carry 63 bits without doubt. */
-    case OPTION_SEED: return read_number("seed", value, 0, INT64_MAX, &options->request.seed);
-    case OPTION_QUALITY: options->quality_given = true; return read_quality(value, &options->request.quality);
-    case OPTION_IMAGE_SIZE: return read_small_number("image-size", value, 64, 4096, &options->image_size);
+    case OPTION_SEED: return value_number("seed", value, 0, INT64_MAX, &options->request.seed);
+    case OPTION_QUALITY: options->quality_given = true; return value_quality(value, &options->request.quality);
+    case OPTION_IMAGE_SIZE: return value_small_number("image-size", value, 64, 4096, &options->image_size);
     case OPTION_CONCEPTS: options->concepts = value; return true;
     case OPTION_EXPLAIN: options->explain = true; return true;
     case OPTION_LIST_CONCEPTS: options->list_concepts = true; return true;

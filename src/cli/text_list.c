@@ -79,7 +79,9 @@ void text_list_close(text_list *list)
 
 char *read_whole_file(const char *path)
 {
-    FILE *input = fopen(path, "rb");
+    bool standard = strcmp(path, "-") == 0;
+    FILE *input = standard ? stdin : fopen(path, "rb");
+    path = standard ? "standard input" : path;
     char *text = NULL;
     size_t size = 0;
     size_t capacity = 0;
@@ -110,7 +112,7 @@ char *read_whole_file(const char *path)
             text = NULL;
         }
     }
-    if (input != NULL)
+    if (input != NULL && !standard)
         fclose(input);
     return text;
 }

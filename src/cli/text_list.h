@@ -18,7 +18,7 @@ typedef struct text_list {
 bool text_list_open(text_list *list, char **arguments, size_t count);
 void text_list_close(text_list *list);
 
-/* The whole of a file as a string, or NULL after a complaint. The caller frees it. */
+/* The whole of a file, or of standard input for "-", as a string, or NULL after a complaint. The caller frees it. */
 char *read_whole_file(const char *path);
 
 #endif

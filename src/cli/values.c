@@ -1,0 +1,48 @@
+#include "cli/values.h"
+
+#include <string.h>
+
+#include "cli/commands.h"
+
+bool value_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *number)
+{
+    uint64_t value = 0;
+    bool good = *text != '\0';
+    for (const char *at = text; good && *at != '\0'; at++) {
+        uint64_t digit = (uint64_t)(unsigned char)*at - '0';
+        good = *at >= '0' && *at <= '9' && value <= (UINT64_MAX - digit) / 10;
+        value = good ? value * 10 + digit : 0;
+    }
+    if (good && value >= low && value <= high) {
+        *number = value;
+        return true;
+    }
+    complain(EXIT_USAGE, "--%s is '%s'; give a whole number from %llu to %llu", name, text, (unsigned long long)low,
+             (unsigned long long)high);
+    return false;
+}
+
+bool value_small_number(const char *name, const char *text, uint32_t low, uint32_t high, uint32_t *number)
+{
+    uint64_t value;
+    if (!value_number(name, text, low, high, &value))
+        return false;
+    *number = (uint32_t)value;
+    return true;
+}
+
+bool value_quality(const char *text, lumen_quality *quality)
+{
+    static const struct {
+        const char *name;
+        lumen_quality quality;
+    } names[] = {{"fast", LUMEN_QUALITY_FAST}, {"standard", LUMEN_QUALITY_STANDARD}, {"high", LUMEN_QUALITY_HIGH}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i].name, text) == 0) {
+            *quality = names[i].quality;
+            return true;
+        }
+    }
+    complain(EXIT_USAGE, "--quality is '%s'; give fast, standard or high", text);
+    return false;
+}

@@ -1,0 +1,20 @@
+/*
+ * values.h: the values of options, understood and checked, each with a complaint that names the option.
+ */
+#ifndef LUMEN_CLI_VALUES_H
+#define LUMEN_CLI_VALUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lumen.h"
+
+/* A whole number in [low, high], with nothing around it. `name` is the option's, without dashes. False after a
+ * complaint. */
+bool value_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *number);
+bool value_small_number(const char *name, const char *text, uint32_t low, uint32_t high, uint32_t *number);
+
+/* fast, standard or high. False after a complaint. */
+bool value_quality(const char *text, lumen_quality *quality);
+
+#endif
