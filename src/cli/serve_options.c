@@ -216,14 +216,13 @@ static int read_key(const char *file, serve_settings *settings)
 {
     lumen_error error;
     const char *given = getenv("LUMEN_API_KEY");
+    settings->service.api_key = &settings->api_key;
     if (given != NULL && given[0] != '\0') {
-        if (secret_check(given, "LUMEN_API_KEY", &error) != LUMEN_OK)
-            return complain(EXIT_USAGE, "%s", error.message);
-        settings->api_key = strdup(given);
-    } else if (file != NULL && secret_read_file(file, &settings->api_key, &error) != LUMEN_OK) {
+        if (secret_set(&settings->api_key, given, &error) != LUMEN_OK)
+            return complain(EXIT_USAGE, "LUMEN_API_KEY: %s", error.message);
+    } else if (file != NULL && secret_read_file(&settings->api_key, file, &error) != LUMEN_OK) {
         return complain(EXIT_FAILED, "%s", error.message);
     }
-    settings->service.api_key = settings->api_key;
     return EXIT_DONE;
 }
 
@@ -290,6 +289,6 @@ int serve_options_read(int count, char **arguments, serve_settings *settings)
 
 void serve_options_free(serve_settings *settings)
 {
-    free(settings->api_key);
+    secret_clear(&settings->api_key);
     free(settings->cache_folder);
 }

@@ -22,7 +22,7 @@ typedef struct serve_settings {
     log_format format;
     log_severity level;
     bool help;
-    char *api_key;      /* owned */
+    secret api_key;
     char *cache_folder; /* owned */
 } serve_settings;
 

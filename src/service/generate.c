@@ -36,12 +36,13 @@ bool generate_read(visit *one, generate_plan *plan)
     size_t size;
     const void *body = http_body(one->exchange, &size);
     order_faults faults;
-    switch (order_read(body, size, &plan->body, &faults)) {
-    case ORDER_MALFORMED: answer_error(one, 400, "BadRequestError", 0.0, "%s", faults.message); return false;
+    lumen_error error;
+    switch (order_read(body, size, running->engine_names, &plan->body, &faults, &error)) {
+    case ORDER_MALFORMED: answer_error(one, 400, "BadRequestError", 0.0, "%s", error.message); return false;
+    case ORDER_NO_MEMORY: answer_error(one, 503, "QueueFullError", 5.0, "%s", error.message); return false;
     case ORDER_FAULTY: answer_faults(one, &faults); return false;
     case ORDER_GOOD: break;
     }
-    lumen_error error;
     lumen_request request = order_request(&plan->body);
     if (pipeline_plan_request(running->library, &request, &plan->plan, &error) != LUMEN_OK) {
         answer_lumen_error(one, &error);
@@ -215,9 +216,16 @@ static void generate(visit *one)
     cache_release(entry);
 }
 
+static void read_accept(void *user, const char *value)
+{
+    accept_read(user, value);
+}
+
 void handle_generate(visit *one)
 {
-    accept_choice choice = accept_choose(http_request_header(one->exchange, "Accept"));
+    accept_reading accept = {0};
+    http_request_headers(one->exchange, "Accept", read_accept, &accept);
+    accept_choice choice = accept_choose(&accept);
     if (choice == ACCEPT_NEITHER) {
         answer_error(one, 406, "NotAcceptableError", 0.0,
                      "a shape comes as application/json or application/octet-stream; accept one of them");

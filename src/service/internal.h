@@ -23,7 +23,12 @@
 /* The one device so far, as logs and metrics name it. */
 #define SERVICE_DEVICE "cpu"
 
-enum { REQUEST_ID_BYTES = 72, ORIGINS_MAX = 32, STAGES_LOGGED_MAX = EXECUTOR_STAGES_MAX };
+enum {
+    REQUEST_ID_BYTES = REQUEST_ID_MAX + 1,
+    ENGINES_MAX = 16,
+    ORIGINS_MAX = 32,
+    STAGES_LOGGED_MAX = EXECUTOR_STAGES_MAX
+};
 
 typedef enum service_phase {
     SERVICE_BINDING,
@@ -47,6 +52,8 @@ struct service {
     bool any_origin;
     limits *client_limit;
     limits *engine_limit;
+    random_ids *ids;
+    const char *engine_names[ENGINES_MAX + 2]; /* that requests may name: "auto" first, NULL last */
     observations seen;
     http_content *openapi;
     http_content *page[3]; /* html, css, js */
@@ -76,6 +83,7 @@ typedef struct visit {
     const struct route *route; /* NULL: no such path */
     unsigned route_index;
     char request_id[REQUEST_ID_BYTES];
+    client_address address;
     const char *origin;      /* allowed one to be told; NULL: none */
     atomic_bool settled;     /* an answer is being given, by whoever set this */
     atomic_bool abandoned;   /* the client left */

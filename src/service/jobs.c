@@ -41,6 +41,7 @@ struct job {
 
 struct job_table {
     job_hooks hooks;
+    random_ids *ids;
     pthread_mutex_t lock; /* of the lists alone; never taken while a job's own lock is held */
     job *buckets[BUCKETS];
     job *oldest, *newest;
@@ -50,12 +51,13 @@ struct job_table {
 
 /* ---- The table ------------------------------------------------------------------------------------------------- */
 
-job_table *job_table_create(const job_hooks *hooks)
+job_table *job_table_create(const job_hooks *hooks, random_ids *ids)
 {
     job_table *all = calloc(1, sizeof *all);
     if (all == NULL)
         return NULL;
     all->hooks = *hooks;
+    all->ids = ids;
     pthread_mutex_init(&all->lock, NULL);
     return all;
 }
@@ -151,7 +153,7 @@ job *job_create(job_table *all, const client_address *client, uint64_t key)
     one->who.client = *client;
     one->table = all;
     atomic_init(&one->references, 2); /* the caller's and the table's */
-    random_id_make(one->id);
+    random_ids_take(all->ids, one->id);
     snprintf(one->key, sizeof one->key, "%016llx", (unsigned long long)key);
     time_t now = time(NULL);
     struct tm utc;

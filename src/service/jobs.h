@@ -44,7 +44,8 @@ typedef struct job_hooks {
     void *user;
 } job_hooks;
 
-job_table *job_table_create(const job_hooks *hooks);
+/* `ids` stays the caller's. NULL when memory runs out. */
+job_table *job_table_create(const job_hooks *hooks, random_ids *ids);
 
 /* Every job must have ended. NULL is fine. */
 void job_table_destroy(job_table *all);

@@ -105,21 +105,13 @@ static client_address find_client(const service *running, const http_exchange *e
     return client_of(&running->proxies, http_peer(exchange), list.values, list.count);
 }
 
-/* The request's own id when it is one that a log may carry. */
-static bool take_request_id(visit *one, const char *id)
+/* The request's own id when it is one that a log may carry, else a new one. */
+static void name_visit(visit *one, const char *given)
 {
-    size_t length = id == NULL ? 0 : strlen(id);
-    if (length == 0 || length > 64)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        char c = id[i];
-        bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-                    c == '_' || c == '-';
-        if (!good)
-            return false;
-    }
-    memcpy(one->request_id, id, length + 1);
-    return true;
+    if (request_id_is_acceptable(given))
+        memcpy(one->request_id, given, strlen(given) + 1);
+    else
+        random_ids_take(one->service->ids, one->request_id);
 }
 
 static const char *allowed_origin(const service *running, const char *origin)
@@ -161,9 +153,9 @@ static void answer_no_method(visit *one, const char *methods)
 
 static bool has_key(const service *running, const http_exchange *exchange)
 {
-    return running->options.api_key == NULL ||
-           secret_matches(running->options.api_key, http_request_header(exchange, "X-API-Key"),
-                          http_request_header(exchange, "Authorization"));
+    const secret *key = running->options.api_key;
+    return !secret_is_set(key) || secret_is_presented(key, http_request_header(exchange, "X-API-Key"),
+                                                      http_request_header(exchange, "Authorization"));
 }
 
 static void begin(void *user, http_exchange *exchange)
@@ -178,8 +170,7 @@ static void begin(void *user, http_exchange *exchange)
     one->exchange = exchange;
     one->route_index = ROUTES;
     http_set_state(exchange, one);
-    if (!take_request_id(one, http_request_header(exchange, "X-Request-Id")))
-        random_id_make(one->request_id);
+    name_visit(one, http_request_header(exchange, "X-Request-Id"));
     one->origin = allowed_origin(running, http_request_header(exchange, "Origin"));
     one->address = find_client(running, exchange);
     one->who.client = client_bucket(&one->address);

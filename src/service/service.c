@@ -144,7 +144,7 @@ static lumen_status open_rooms(service *running, lumen_error *error)
         return status;
     const job_hooks hooks = {.content_of = job_content, .release = release_result, .user = running};
     running->pool = tasks_create(POOL_THREADS, POOL_WAITING_MAX);
-    running->jobs = job_table_create(&hooks);
+    running->jobs = job_table_create(&hooks, running->ids);
     if (running->pool == NULL || running->jobs == NULL)
         return lumen_fail_memory(error, "the service");
     return LUMEN_OK;
@@ -215,12 +215,30 @@ static lumen_status read_origins(service *running, lumen_error *error)
 
 static lumen_status check_address(const service_options *options, lumen_error *error)
 {
-    if (options->api_key != NULL || client_is_loopback(options->address))
+    if (secret_is_set(options->api_key) || client_is_loopback(options->address))
         return LUMEN_OK;
     return lumen_fail(error, LUMEN_ERROR_INVALID,
                       "the address %.100s can be reached by others, and no key is set; set LUMEN_API_KEY (or "
                       "LUMEN_API_KEY_FILE), or serve on 127.0.0.1",
                       options->address);
+}
+
+/* Engines that are contracts already may be named too: asking for one that is not there is no fault of the request, but
+ * 503. */
+static void list_engines(service *running)
+{
+    static const char *const contracts[] = {"auto", "procedural", "partcrafter", "hunyuan3d"};
+    const host_engines *offered = running->options.engines;
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof contracts / sizeof *contracts; i++)
+        running->engine_names[count++] = contracts[i];
+    for (size_t i = 0; i < offered->engine_count && count < ENGINES_MAX; i++) {
+        bool listed = false;
+        for (size_t k = 0; k < count; k++)
+            listed = listed || strcmp(running->engine_names[k], offered->engines[i].name) == 0;
+        if (!listed)
+            running->engine_names[count++] = offered->engines[i].name;
+    }
 }
 
 static void choose_usual(service_options *options)
@@ -263,6 +281,7 @@ static void close_rooms(service *running)
     limits_destroy(running->client_limit);
     limits_destroy(running->engine_limit);
     observations_close(&running->seen);
+    random_ids_destroy(running->ids);
     pthread_cond_destroy(&running->stopping);
     pthread_mutex_destroy(&running->lock);
     free(running->origins_text);
@@ -280,6 +299,7 @@ lumen_status service_start(const service_options *options, service **out, lumen_
     running->started_ns = now_ns();
     atomic_init(&running->phase, SERVICE_BINDING);
     choose_usual(&running->options);
+    list_engines(running);
     lumen_status status = make_lock(running, error);
     if (status != LUMEN_OK) {
         free(running);
@@ -297,8 +317,9 @@ lumen_status service_start(const service_options *options, service **out, lumen_
     if (status == LUMEN_OK) {
         running->client_limit = limits_create(options->rate_limit, options->rate_limit, CLIENTS_MAX);
         running->engine_limit = limits_create(options->engine_rate_limit, options->engine_rate_limit, CLIENTS_MAX);
-        if (running->client_limit == NULL || running->engine_limit == NULL)
-            status = lumen_fail_memory(error, "the rate limits");
+        running->ids = random_ids_create();
+        if (running->client_limit == NULL || running->engine_limit == NULL || running->ids == NULL)
+            status = lumen_fail_memory(error, "the rate limits and names of requests");
     }
     if (status == LUMEN_OK)
         status = start_http(running, error);

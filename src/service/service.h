@@ -21,6 +21,7 @@
 
 #include "host/host.h"
 #include "log/log.h"
+#include "service/secret.h"
 
 typedef struct service service;
 
@@ -28,7 +29,7 @@ typedef struct service_options {
     const char *address;
     uint16_t port;               /* 0: any that is free */
     unsigned threads;            /* of the HTTP server; 0: one per core */
-    const char *api_key;         /* NULL: no key; then `address` must be a loopback one */
+    const secret *api_key;       /* not set: no key; then `address` must be a loopback one */
     const char *allowed_origins; /* separated by commas or blanks; NULL: none */
     const char *trusted_proxies; /* service/client.h; NULL: none */
     size_t body_bytes_max;
