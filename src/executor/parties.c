@@ -105,15 +105,19 @@ void party_detach(ticket *party)
     deadlines_remove(&all->deadlines, party);
 }
 
-/* The party needs its flight no more, and no answer. Lets go of the lock. */
-static void party_forget(ticket *party)
+static void party_waits_no_more(ticket *party)
 {
-    flight *one = party->flight;
-    party->flight = NULL;
     if (party->waiting) {
         party->waiting = false;
         party->all->parties--;
     }
+}
+
+/* The party needs its flight no more. Lets go of the lock. */
+static void party_forget(ticket *party)
+{
+    flight *one = party->flight;
+    party->flight = NULL;
     if (one != NULL)
         flight_release(one);
 }
@@ -127,6 +131,7 @@ void executor_leave(executor_ticket *party)
     pthread_mutex_lock(&all->lock);
     all->leaving++;
     party->left = true;
+    party_waits_no_more(party);
     if (party->attached) {
         flight *one = party->flight;
         party_detach(party);
@@ -278,8 +283,10 @@ void party_tell(ticket *party)
     party->party.finished(party->party.user, &outcome);
     pthread_mutex_lock(&all->lock);
     call_end(party);
-    if (!party->left)
+    if (!party->left) {
+        party_waits_no_more(party);
         party_forget(party);
+    }
     ticket_release(party);
 }
 

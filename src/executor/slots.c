@@ -115,6 +115,17 @@ static void slot_clear(slot *self)
         flight_release(works[i]);
 }
 
+/* The backend has returned without a word about this one. Lets go of the lock. */
+static void fail_unfinished(flight *one)
+{
+    executor *all = one->all;
+    lumen_error error;
+    lumen_fail(&error, LUMEN_ERROR_FAILED, "the engine %s returned without an answer; try again", one->order.engine);
+    pthread_mutex_unlock(&all->lock);
+    executor_work_finish(one, LUMEN_ERROR_FAILED, NULL, &error);
+    pthread_mutex_lock(&all->lock);
+}
+
 void *slot_main(void *argument)
 {
     slot *self = argument;
@@ -129,13 +140,10 @@ void *slot_main(void *argument)
         slot_take_batch(self);
         pthread_mutex_unlock(&all->lock);
         backend->run(backend->self, self->number, self->works, self->count);
-        for (uint32_t i = 0; i < self->count; i++) {
-            lumen_error error;
-            lumen_fail(&error, LUMEN_ERROR_FAILED, "the engine %s returned without an answer; try again",
-                       self->works[i]->order.engine);
-            executor_work_finish(self->works[i], LUMEN_ERROR_FAILED, NULL, &error); /* no effect on a finished work */
-        }
         pthread_mutex_lock(&all->lock);
+        for (uint32_t i = 0; i < self->count; i++)
+            if (!self->works[i]->finished)
+                fail_unfinished(self->works[i]);
         slot_clear(self);
     }
     pthread_mutex_unlock(&all->lock);
