@@ -2,11 +2,11 @@
  * executor.h: the one place where work waits for a device, runs on it, is shared, and is called off.
  *
  *     executor_options options = {.backend = &backend, .hooks = hooks, .slots = 2, .queue_max = 1024, ...};
- *     status = executor_open(&options, &work, &error);
- *     ticket = executor_join(work, &order, &party, &refusal);       // NULL: refusal says why (full, stopping)
+ *     status = executor_open(&options, &all, &error);
+ *     ticket = executor_join(all, &order, &party, &refusal);       // NULL: refusal says why (full, stopping)
  *     ... party.finished(user, &outcome) comes once, from a thread of the executor ...
  *     executor_leave(ticket);                                       // instead: I need it no more
- *     executor_close(work, 30.0);                                   // drains, then cancels what is left
+ *     executor_close(all, 30.0);                                    // drains, then cancels what is left
  *
  * A *flight* is one piece of work under one key and identity; everyone who joins an equal order while it is under way
  * shares it (single-flight) and gets the same result. A flight goes through
@@ -20,15 +20,18 @@
  * queue of the device. A device has slots; each slot is a thread that takes the oldest flight and runs it on the
  * backend, together with others of the same engine where that engine batches (batch_max).
  *
- * Deadlines run from joining. A flight whose last party's deadline has passed ends: EXECUTOR_EXPIRED while it was
- * queued, EXECUTOR_FAILED when it ran. A party that leaves frees the flight when it was the last: removed from the
- * queue, or cancelled in the backend, which sees executor_work_cancelled. A backend that does not end within
- * `grace_seconds` after a cancel or deadline is hung: the slot is named in the figures, `backend->kill` is asked to end
- * it, and its parties have had their answer already. A running flight that makes no progress for `stall_seconds` is
- * named too.
+ * Deadlines run from joining, for each party its own: when it has passed the party is answered, EXECUTOR_EXPIRED while
+ * its flight was looked up or queued, EXECUTOR_FAILED when it ran. A flight whose last party has left or been answered
+ * ends: it is removed from the queue, or cancelled in the backend, which sees executor_work_cancelled. An equal order
+ * that comes then starts a flight of its own. A backend that is still running `grace_seconds` after nobody wants
+ * anything of its run any more is hung: the slot is named in the figures, `backend->kill` is asked to end it (again
+ * after every further grace), and its parties have had their answer already. A running flight that makes no progress
+ * for `stall_seconds` is named too. Both are logged.
  *
- * All functions may be called from any thread; party callbacks are called without locks held, and may call
- * executor_join and executor_leave.
+ * All functions may be called from any thread. Party callbacks come from threads of the executor, one at a time for a
+ * party, and without locks held; they may call executor_join and executor_leave. They should be quick, since a slot, a
+ * lookup or the watch over deadlines waits meanwhile, and must not call executor_close. Two callbacks that leave each
+ * other's tickets at the same time would wait for each other for ever.
  */
 #ifndef LUMEN_EXECUTOR_EXECUTOR_H
 #define LUMEN_EXECUTOR_EXECUTOR_H
@@ -58,8 +61,8 @@ typedef struct executor_order {
 typedef enum executor_end {
     EXECUTOR_DONE,       /* result is there */
     EXECUTOR_FAILED,     /* the engine failed, crashed, or took longer than the deadline; error says it */
-    EXECUTOR_CANCELLED,  /* by the executor's end */
-    EXECUTOR_EXPIRED,    /* waited in the queue until its deadline */
+    EXECUTOR_CANCELLED,  /* by the executor's end; for hooks.observed also because everybody left */
+    EXECUTOR_EXPIRED,    /* was looked up or queued until its deadline */
     EXECUTOR_REFUSED,    /* not admitted: too fast */
     EXECUTOR_UNAVAILABLE /* the engine is not loaded (LUMEN_ERROR_UNAVAILABLE from the backend) */
 } executor_end;
@@ -76,7 +79,7 @@ typedef struct executor_outcome {
     bool found;        /* the lookup had it: nothing was computed */
     bool shared;       /* another party carried the flight */
     double lookup_seconds, queue_seconds, run_seconds, retry_seconds; /* retry: hint of EXECUTOR_REFUSED */
-    executor_stage_time stages[EXECUTOR_STAGES_MAX];                  /* of the run, in order */
+    executor_stage_time stages[EXECUTOR_STAGES_MAX];                  /* of the run, in the order of their beginnings */
     size_t stage_count;
 } executor_outcome;
 
@@ -107,11 +110,12 @@ typedef enum executor_refusal {
 /* Joins the flight of the order, or starts it. NULL with a reason, and then no callback comes; the callback may already
  * have come when this returns. The ticket stays valid until executor_leave, which must be called once for every
  * ticket, also after `finished`. */
-executor_ticket *executor_join(executor *work, const executor_order *order, const executor_party *party,
+executor_ticket *executor_join(executor *all, const executor_order *order, const executor_party *party,
                                executor_refusal *refusal);
 
-/* Gives the ticket back. When this returns, no callback of the party is running and none will come (unless it is called
- * from within that very callback). */
+/* Gives the ticket back; NULL is fine. When this returns, no callback of the party is running, nor hooks.admit with its
+ * `user`, and none will come (unless it is called from within that very callback). So it may wait for a callback: do
+ * not hold a lock that the callback takes. */
 void executor_leave(executor_ticket *ticket);
 
 void executor_read_status(executor_ticket *ticket, executor_status *status);
@@ -139,7 +143,8 @@ typedef struct executor_backend {
     /* Runs `count` works of one engine in slot `slot` and returns when each has been finished by executor_work_finish.
      * Called from the slot's own thread only. */
     void (*run)(void *self, uint32_t slot, executor_work *const *works, size_t count);
-    /* Ends what hangs in a slot, so that `run` returns soon. From another thread. NULL: it cannot. */
+    /* Ends what hangs in a slot, so that `run` returns soon. From another thread, and the next run of the slot begins
+     * only after it has returned; `run` may return at the same time. NULL: it cannot. */
     void (*kill)(void *self, uint32_t slot);
 } executor_backend;
 
@@ -147,7 +152,9 @@ typedef struct executor_backend {
 const executor_order *executor_work_order(const executor_work *work);
 bool executor_work_cancelled(const executor_work *work); /* an atomic read */
 void executor_work_progress(executor_work *work, const char *stage, double fraction);
-/* Exactly once per work. `packed` is the packed shape (kept) when status is LUMEN_OK; otherwise error says why. */
+/* Once per work: what comes later counts for nothing, and a work that has none when `run` returns has failed. `packed`
+ * is the packed shape when status is LUMEN_OK (the caller keeps its reference); otherwise error says why. Stores the
+ * result and calls the parties back before it returns. */
 void executor_work_finish(executor_work *work, lumen_status status, blob *packed, const lumen_error *error);
 
 typedef struct executor_options {
@@ -166,9 +173,10 @@ typedef struct executor_options {
 lumen_status executor_open(const executor_options *options, executor **out, lumen_error *error);
 
 /* Takes no new orders, lets what is there finish for at most `seconds`, cancels the rest (EXECUTOR_CANCELLED), kills
- * what hangs. Every party has been called back when it returns. Tickets may still be left afterwards: the executor's
- * memory goes with the last of them. */
-void executor_close(executor *work, double seconds);
+ * what hangs. Every party has been called back and every run and lookup has returned when it returns, so a backend that
+ * hangs and cannot be killed holds it up for ever. Tickets may still be read and left afterwards, nothing else: the
+ * executor's memory goes with the last of them. NULL is fine. */
+void executor_close(executor *all, double seconds);
 
 /* ---- Figures ----------------------------------------------------------------------------------------------------- */
 
@@ -182,12 +190,18 @@ typedef struct executor_slot_figures {
 } executor_slot_figures;
 
 typedef struct executor_figures {
-    uint32_t looking_up, queued, running, parties, slots;
-    uint64_t joined, shared, started, done, failed, cancelled, expired, refused, full, killed, batches;
+    uint32_t looking_up, queued, running; /* flights */
+    uint32_t parties;                     /* that wait for their answer */
+    uint32_t slots;
+    /* Since the start: parties that joined and of them those who shared a flight under way; flights that the lookup
+     * had, flights that began to run; flights by their end (`failed` with UNAVAILABLE, `done` with `found`); parties
+     * that were not admitted, and those turned away because the queue was full; runs that hung and were killed; runs of
+     * more than one flight. */
+    uint64_t joined, shared, found, started, done, failed, cancelled, expired, refused, full, killed, batches;
     double oldest_queued_seconds;
     executor_slot_figures slot[64];
 } executor_figures;
 
-void executor_read_figures(executor *work, executor_figures *figures);
+void executor_read_figures(executor *all, executor_figures *figures);
 
 #endif

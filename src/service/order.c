@@ -161,39 +161,36 @@ static void replace_huge_numbers(char *body, size_t size)
 
 /* ---- The parser ---------------------------------------------------------------------------------------- */
 
-static json_t *parse(const char *body, size_t size, json_error_t *fault)
+/* NULL without a body that can be read: `fault` says why, or *no_memory. */
+static json_t *parse(const char *body, size_t size, json_error_t *fault, bool *no_memory)
 {
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
     json_t *root = json_loadb(body, size, flags, fault);
-    if (root != NULL || json_error_code(fault) != json_error_numeric_overflow)
-        return root;
-    char *copy = malloc(size + 1);
-    if (copy == NULL)
-        return NULL;
-    memcpy(copy, body, size);
-    copy[size] = 0;
-    replace_huge_numbers(copy, size);
-    root = json_loadb(copy, size, flags, fault);
-    free(copy);
+    if (root == NULL && json_error_code(fault) == json_error_numeric_overflow) {
+        char *copy = malloc(size + 1);
+        *no_memory = copy == NULL;
+        if (copy == NULL)
+            return NULL;
+        memcpy(copy, body, size);
+        copy[size] = 0;
+        replace_huge_numbers(copy, size);
+        root = json_loadb(copy, size, flags, fault);
+        free(copy);
+    }
+    *no_memory = root == NULL && json_error_code(fault) == json_error_out_of_memory;
     return root;
 }
 
-static order_status explain(const json_error_t *fault, lumen_error *error)
+static void explain(const json_error_t *fault, lumen_error *error)
 {
     char reason[JSON_ERROR_TEXT_LENGTH];
-    enum json_error_code code = json_error_code(fault);
-    if (code == json_error_out_of_memory || code == json_error_numeric_overflow) {
-        lumen_fail_memory(error, "the order");
-        return ORDER_NO_MEMORY;
-    }
-    /* Jansson quotes what it met. */
     size_t length = 0;
     for (const char *byte = fault->text; *byte != 0; byte++)
-        reason[length++] = *byte >= ' ' && *byte <= '~' ? *byte : '?';
+        reason[length++] = *byte >= ' ' && *byte <= '~' ? *byte : '?'; /* Jansson quotes what it met */
     reason[length] = 0;
     lumen_fail(error, LUMEN_ERROR_INVALID, "the body is not %s: %s (line %d, column %d, byte %d)",
-               code == json_error_invalid_utf8 ? "UTF-8" : "JSON", reason, fault->line, fault->column, fault->position);
-    return ORDER_MALFORMED;
+               json_error_code(fault) == json_error_invalid_utf8 ? "UTF-8" : "JSON", reason, fault->line, fault->column,
+               fault->position);
 }
 
 /* ---- Members ------------------------------------------------------------------------------------------- */
@@ -315,9 +312,16 @@ order_status order_read(const void *body, size_t size, const char *const *engine
                    ORDER_DEPTH_MAX, deep);
         return ORDER_MALFORMED;
     }
-    json_t *root = parse(body, size, &fault);
-    if (root == NULL)
-        return explain(&fault, error);
+    bool no_memory;
+    json_t *root = parse(body, size, &fault, &no_memory);
+    if (root == NULL && no_memory) {
+        lumen_fail_memory(error, "the order");
+        return ORDER_NO_MEMORY;
+    }
+    if (root == NULL) {
+        explain(&fault, error);
+        return ORDER_MALFORMED;
+    }
     out->text[0] = out->verb[0] = 0;
     if (json_is_object(root))
         read_members(root, engines, out, faults);

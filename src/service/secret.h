@@ -24,8 +24,8 @@ typedef struct secret {
     unsigned char bytes[SECRET_BYTES_MAX]; /* zeros behind the key */
 } secret;
 
-/* Errors: LUMEN_ERROR_INVALID for a key that is empty, too short, too long, or holds other characters. The message does
- * not repeat it. After an error the secret is not set. */
+/* Takes the value of LUMEN_API_KEY, which messages name. Errors: LUMEN_ERROR_INVALID for a key that is empty, too
+ * short, too long, or holds other characters. The message does not repeat it. After an error the secret is not set. */
 lumen_status secret_set(secret *out, const char *key, lumen_error *error);
 
 /* The key is the whole file but for line ends behind it. Errors: LUMEN_ERROR_IO for a file that cannot be read;
