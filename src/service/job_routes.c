@@ -88,7 +88,7 @@ void handle_job_events(visit *one)
         {"X-Request-Id", one->request_id},     {"Access-Control-Allow-Origin", one->origin}}; /* NULL is left out */
     if (strcmp(http_method(one->exchange), "HEAD") == 0)
         answer_buffer(one, 200, "text/event-stream", &(buffer){0}, NULL, 0);
-    else if (!job_open_stream(asked, one->exchange, headers, 6, &one->abandoned))
+    else if (!job_open_stream(asked, one->exchange, headers, 6))
         answer_error(one, 503, "QueueFullError", 5.0, "%d clients listen to this job already; ask its address instead",
                      JOB_STREAMS_MAX);
     job_release(asked);

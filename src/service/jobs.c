@@ -14,7 +14,6 @@ enum { BUCKETS = 1024 };
 
 typedef struct job_stream {
     http_stream *stream; /* NULL: a free place */
-    const atomic_bool *gone;
     uint64_t next_event;
 } job_stream;
 
@@ -271,8 +270,7 @@ static void tell_all(job *one)
             tell(one, &one->streams[i]);
 }
 
-bool job_open_stream(job *one, http_exchange *exchange, const http_header *headers, size_t count,
-                     const atomic_bool *gone)
+bool job_open_stream(job *one, http_exchange *exchange, const http_header *headers, size_t count)
 {
     pthread_mutex_lock(&one->lock);
     job_stream *place = NULL;
@@ -280,7 +278,7 @@ bool job_open_stream(job *one, http_exchange *exchange, const http_header *heade
         if (one->streams[i].stream == NULL)
             place = &one->streams[i];
     if (place != NULL) {
-        *place = (job_stream){.stream = http_stream_open(exchange, 200, headers, count), .gone = gone};
+        *place = (job_stream){.stream = http_stream_open(exchange, 200, headers, count)};
         if (place->stream != NULL) {
             keep(one);
             tell(one, place);
@@ -405,7 +403,8 @@ static void tick_streams(job *one)
         job_stream *to = &one->streams[i];
         if (to->stream == NULL)
             continue;
-        if (atomic_load(to->gone) || (speak && !http_stream_send(to->stream, keep_alive, sizeof keep_alive - 1)))
+        /* Nothing at all is sent too, to learn whether the client is still there. */
+        if (!http_stream_send(to->stream, keep_alive, speak ? sizeof keep_alive - 1 : 0))
             close_stream(one, to);
     }
     pthread_mutex_unlock(&one->lock);

@@ -79,7 +79,6 @@ void job_write(job *one, bool with_result, buffer *out);
 
 /* Opens the stream of a job's events on an exchange. False when too many are open on it: nothing has been answered
  * then. *gone is read now and then: true once the client left. The job is kept for the stream's life. */
-bool job_open_stream(job *one, http_exchange *exchange, const http_header *headers, size_t count,
-                     const atomic_bool *gone);
+bool job_open_stream(job *one, http_exchange *exchange, const http_header *headers, size_t count);
 
 #endif
