@@ -78,7 +78,7 @@ bool job_cancel(job *one, job_state *state);
 void job_write(job *one, bool with_result, buffer *out);
 
 /* Opens the stream of a job's events on an exchange. False when too many are open on it: nothing has been answered
- * then. *gone is read now and then: true once the client left. The job is kept for the stream's life. */
+ * then. The job is kept for the stream's life. */
 bool job_open_stream(job *one, http_exchange *exchange, const http_header *headers, size_t count);
 
 #endif
