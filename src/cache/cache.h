@@ -40,19 +40,21 @@ typedef struct cache cache;
 typedef struct cache_entry cache_entry;
 
 typedef struct cache_options {
-    const char *folder;      /* of the SQLite file "shapes.sqlite3"; made when missing; NULL: memory only */
-    size_t memory_items_max; /* 0: nothing is kept in memory */
-    size_t memory_bytes_max;
-    uint64_t disk_bytes_max; /* of the file, WAL not counted */
-    size_t
-        pending_bytes_max; /* waiting to be written; beyond it new entries are not written, and counted; 0: 256 MiB */
-    log_sink *log;
+    const char *folder;       /* of the SQLite file "shapes.sqlite3"; made when missing; NULL: memory only */
+    size_t memory_items_max;  /* 0: nothing is kept in memory */
+    size_t memory_bytes_max;  /* answers, identities, and packed bytes that are not on disk yet */
+    uint64_t disk_bytes_max;  /* of the file, WAL not counted; 0: no bound */
+    size_t pending_bytes_max; /* waiting to be written; what comes beyond it is counted and not written before the disk
+                                 tier recovers; 0: 256 MiB */
+    double retry_seconds;     /* until a disk tier that does not work is tried again; 0: 30 */
+    log_sink *log;            /* may be NULL */
 
-    /* Makes the answer of a packed shape: called by cache_load and cache_store on the caller's thread, without a lock.
-     * Sets *answer and the bytes it holds. A failure means that the bytes are no good: a stored row is then deleted. */
+    /* Makes the answer of a packed shape: called by cache_load, cache_store and cache_warm on the caller's thread,
+     * without a lock. Sets *answer and the bytes it holds. A failure other than LUMEN_ERROR_MEMORY means that the bytes
+     * are no good: a stored row is then deleted. NULL: there are no answers. */
     lumen_status (*prepare)(void *user, uint64_t key, const blob *packed, void **answer, size_t *answer_bytes,
                             lumen_error *error);
-    void (*discard)(void *user, void *answer); /* gives an answer back, from any thread */
+    void (*discard)(void *user, void *answer); /* gives an answer back, from any thread; may be NULL */
     void *user;
 } cache_options;
 
