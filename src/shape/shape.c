@@ -83,6 +83,15 @@ static bool copy_texts(const engine_result *made, const shape_facts *facts, aren
     return true;
 }
 
+lumen_shape *shape_allocate(arena *memory)
+{
+    owned_shape *owned = arena_allocate(memory, sizeof *owned);
+    if (owned == NULL)
+        return NULL;
+    *owned = (owned_shape){.memory = memory};
+    return &owned->shape;
+}
+
 lumen_status shape_finish(const engine_result *made, const shape_facts *facts, arena *scratch, arena *memory,
                           lumen_shape **out, lumen_error *error)
 {
@@ -92,12 +101,8 @@ lumen_status shape_finish(const engine_result *made, const shape_facts *facts, a
                                           memory, &points, error);
     if (status != LUMEN_OK)
         return status;
-    owned_shape *owned = arena_allocate(memory, sizeof *owned);
-    if (owned == NULL)
-        return lumen_fail_memory(error, "a shape");
-    *owned = (owned_shape){.memory = memory};
-    lumen_shape *shape = &owned->shape;
-    if (!copy_texts(made, facts, memory, shape))
+    lumen_shape *shape = shape_allocate(memory);
+    if (shape == NULL || !copy_texts(made, facts, memory, shape))
         return lumen_fail_memory(error, "a shape");
 
     float center[3];

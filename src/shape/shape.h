@@ -31,4 +31,8 @@ uint64_t shape_key(const char *identity);
 lumen_status shape_finish(const engine_result *made, const shape_facts *facts, arena *scratch, arena *memory,
                           lumen_shape **out, lumen_error *error);
 
+/* A shape with every field zero that lies in `memory` and owns it from here on: lumen_shape_free destroys it. NULL when
+ * memory runs out; `memory` is then still the caller's. */
+lumen_shape *shape_allocate(arena *memory);
+
 #endif
