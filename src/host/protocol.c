@@ -12,7 +12,8 @@
 /* Small frames are received many at a time. */
 static const size_t SERVICE_READER_BYTES = (size_t)64 << 10;
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ------------------------------------------------------------------------------------------------------
+ */
 
 static void write_u64(buffer *out, uint64_t value)
 {
@@ -156,7 +157,8 @@ void host_write_shape(buffer *out, uint64_t batch, uint32_t index, uint64_t resi
     write_u64(out, resident_bytes);
 }
 
-/* ---- Decoding a payload --------------------------------------------------------------------------------------------- */
+/* ---- Decoding a payload ---------------------------------------------------------------------------------------------
+ */
 
 /* What is left of a payload. Reading beyond its end makes it bad and gives zeros. */
 typedef struct cursor {
@@ -239,7 +241,10 @@ static size_t character_bytes(const unsigned char *at)
 {
     if (at[0] < 0x80)
         return 1;
-    size_t length = at[0] >= 0xc2 && at[0] < 0xe0 ? 2 : (at[0] & 0xf0) == 0xe0 ? 3 : at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : 0;
+    size_t length = at[0] >= 0xc2 && at[0] < 0xe0   ? 2
+                    : (at[0] & 0xf0) == 0xe0        ? 3
+                    : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+                                                    : 0;
     for (size_t i = 1; i < length; i++)
         if ((at[i] & 0xc0) != 0x80) /* also where the text ends */
             return 0;
@@ -348,13 +353,14 @@ static bool decode(uint32_t kind, const unsigned char *payload, size_t size, hos
     return !from.bad && from.left == 0;
 }
 
-/* ---- Reading frames --------------------------------------------------------------------------------------------------- */
+/* ---- Reading frames
+ * --------------------------------------------------------------------------------------------------- */
 
 bool host_reader_open(host_reader *reader, host_side side)
 {
     *reader = (host_reader){.side = side};
-    reader->capacity = side == HOST_SIDE_SERVICE ? SERVICE_READER_BYTES
-                                                 : (size_t)HOST_FRAME_HEAD_BYTES + HOST_ORDERS_BYTES_MAX;
+    reader->capacity =
+        side == HOST_SIDE_SERVICE ? SERVICE_READER_BYTES : (size_t)HOST_FRAME_HEAD_BYTES + HOST_ORDERS_BYTES_MAX;
     reader->bytes = malloc(reader->capacity);
     return reader->bytes != NULL;
 }

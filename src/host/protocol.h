@@ -34,8 +34,8 @@
 enum {
     HOST_PROTOCOL_VERSION = 1,
     HOST_FRAME_HEAD_BYTES = 8,
-    HOST_SHAPE_HEAD_BYTES = 20,      /* batch, index, resident bytes */
-    HOST_ENGINE_NAME_BYTES = 48,     /* with its zero, like all below */
+    HOST_SHAPE_HEAD_BYTES = 20,       /* batch, index, resident bytes */
+    HOST_ENGINE_NAME_BYTES = 48,      /* with its zero, like all below */
     HOST_TEXT_BYTES = (64 << 10) + 1, /* of a request's text or verb */
     HOST_LOG_BYTES = 1024,
     HOST_VERSION_BYTES = 32,
@@ -89,7 +89,8 @@ typedef struct host_message {
     char text[HOST_LOG_BYTES];
 } host_message;
 
-/* ---- Writing: each appends one frame; the buffer tells whether it failed ------------------------------------------ */
+/* ---- Writing: each appends one frame; the buffer tells whether it failed ------------------------------------------
+ */
 
 void host_write_start(buffer *out, uint64_t budget_bytes);
 
@@ -106,7 +107,8 @@ void host_write_log(buffer *out, log_severity severity, const char *text);
 /* The frame's head alone: `packed_size` bytes must follow. */
 void host_write_shape(buffer *out, uint64_t batch, uint32_t index, uint64_t resident_bytes, size_t packed_size);
 
-/* ---- Reading -------------------------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum host_read { HOST_READ_MESSAGE, HOST_READ_MORE, HOST_READ_WRONG } host_read;
 

@@ -12,6 +12,7 @@
 #include "words/unicode.h"
 
 static const double RETRY_SECONDS = 30.0;
+static const double ASK_SECONDS = 0.02; /* between two calls of go_on */
 enum { RETRY_DOUBLINGS_MAX = 5 };
 
 typedef struct entry {
@@ -72,6 +73,18 @@ static double now_seconds(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Waits until a time of now_seconds; 0: for ever. With the lock. */
+static void wait_until(models *all, pthread_cond_t *condition, double until)
+{
+    if (until <= 0.0) {
+        pthread_cond_wait(condition, &all->lock);
+        return;
+    }
+    struct timespec at = {.tv_sec = (time_t)until};
+    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
+    pthread_cond_timedwait(condition, &all->lock, &at);
 }
 
 static double mebibytes(uint64_t bytes)
@@ -345,6 +358,16 @@ static bool is_hopeless(const models *all, request *one)
     return false;
 }
 
+/* The first request is over; the next one takes hold of its models. */
+static void leave_line(models *all)
+{
+    all->first = all->first->next;
+    if (all->first == NULL)
+        all->last = NULL;
+    else
+        hold_all(all, all->first);
+}
+
 /* Brings the first request one step further. False when it must wait until something is released. The models that it
  * needs count as used from the start, so that none of them is released for another of them. */
 static bool advance(models *all, request *one)
@@ -369,11 +392,7 @@ static bool advance(models *all, request *one)
     }
     if (one->status != LUMEN_OK)
         release_all(all, one);
-    all->first = one->next;
-    if (all->first == NULL)
-        all->last = NULL;
-    else
-        hold_all(all, all->first);
+    leave_line(all);
     one->answered = true;
     pthread_cond_broadcast(&all->answered);
     return true;
@@ -400,17 +419,6 @@ static size_t next_to_retry(const models *all, double *when)
     return due;
 }
 
-static void wait_for_work(models *all, double until)
-{
-    if (until <= 0.0) {
-        pthread_cond_wait(&all->work, &all->lock);
-        return;
-    }
-    struct timespec at = {.tv_sec = (time_t)until};
-    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
-    pthread_cond_timedwait(&all->work, &all->lock, &at);
-}
-
 static void *serve(void *argument)
 {
     models *all = argument;
@@ -421,7 +429,7 @@ static void *serve(void *argument)
         size_t index;
         if (all->first != NULL) {
             if (!advance(all, all->first))
-                wait_for_work(all, 0.0);
+                wait_until(all, &all->work, 0.0);
         } else if (!fits(all, 0) && (index = longest_unused(all)) != MODELS_MAX) {
             release_one(all, index); /* some took more than they had said */
         } else if (all->background && (index = next_in_background(all)) != MODELS_MAX) {
@@ -429,7 +437,7 @@ static void *serve(void *argument)
         } else if (due != MODELS_MAX) {
             load_in_background(all, due);
         } else {
-            wait_for_work(all, retry_at);
+            wait_until(all, &all->work, retry_at);
         }
     }
     for (request *one = all->first; one != NULL; one = one->next) {
@@ -494,7 +502,7 @@ static bool open_locks(models *all)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     bool mutex = pthread_mutex_init(&all->lock, NULL) == 0;
     bool work = pthread_cond_init(&all->work, &monotonic) == 0;
-    bool answered = pthread_cond_init(&all->answered, NULL) == 0;
+    bool answered = pthread_cond_init(&all->answered, &monotonic) == 0;
     pthread_condattr_destroy(&monotonic);
     if (mutex && work && answered)
         return true;
@@ -598,36 +606,69 @@ static lumen_status find_all(const models *all, const char *const *names, size_t
     return LUMEN_OK;
 }
 
-lumen_status models_acquire(models *all, const char *const *names, size_t count, lumen_error *error)
+/* Takes a request that is not answered yet out of the line. */
+static void withdraw(models *all, request *mine)
+{
+    request *before = NULL;
+    for (request *one = all->first; one != mine; one = one->next)
+        before = one;
+    if (before == NULL) {
+        release_all(all, mine);
+        leave_line(all);
+    } else {
+        before->next = mine->next;
+        if (all->last == mine)
+            all->last = before;
+    }
+}
+
+/* Stands in line until the room's thread has answered or go_on says no. With the lock. */
+static lumen_status stand_in_line(models *all, request *mine, bool (*go_on)(void *user), void *user)
+{
+    if (all->last != NULL) {
+        all->last->next = mine;
+    } else {
+        all->first = mine;
+        hold_all(all, mine);
+    }
+    all->last = mine;
+    all->waiting++;
+    pthread_cond_signal(&all->work);
+    while (!mine->answered) {
+        wait_until(all, &all->answered, go_on != NULL ? now_seconds() + ASK_SECONDS : 0.0);
+        if (mine->answered || go_on == NULL)
+            continue;
+        pthread_mutex_unlock(&all->lock);
+        bool on = go_on(user);
+        pthread_mutex_lock(&all->lock);
+        if (!on && !mine->answered) {
+            withdraw(all, mine);
+            mine->answered = true;
+            mine->status = lumen_fail(mine->error, LUMEN_ERROR_CANCELLED, "nobody waits for the models any more");
+        }
+    }
+    all->waiting--;
+    if (all->stopping)
+        pthread_cond_broadcast(&all->answered); /* models_close waits for the last to leave */
+    return mine->status;
+}
+
+lumen_status models_acquire(models *all, const char *const *names, size_t count, bool (*go_on)(void *user), void *user,
+                            lumen_error *error)
 {
     request mine = {.error = error};
     lumen_status status = find_all(all, names, count, &mine, error);
     if (status != LUMEN_OK)
         return status;
     pthread_mutex_lock(&all->lock);
-    if (all->stopping) {
+    if (all->stopping)
         status = lumen_fail(error, LUMEN_ERROR_CANCELLED, "the models are being closed");
-    } else if (all->first == NULL && all_there(all, &mine)) {
+    else if (all->first == NULL && all_there(all, &mine))
         hold_all(all, &mine);
-    } else {
-        /* In line behind those who asked before, also when its own are there: who waits for room would wait for ever
-         * while others took turns at using what must go. */
-        if (all->last != NULL)
-            all->last->next = &mine;
-        else {
-            all->first = &mine;
-            hold_all(all, &mine);
-        }
-        all->last = &mine;
-        all->waiting++;
-        pthread_cond_signal(&all->work);
-        while (!mine.answered)
-            pthread_cond_wait(&all->answered, &all->lock);
-        all->waiting--;
-        if (all->stopping)
-            pthread_cond_broadcast(&all->answered); /* models_close waits for the last to leave */
-        status = mine.status;
-    }
+    else
+        /* Behind those who asked before, also when its own are there: who waits for room would wait for ever while
+         * others took turns at using what must go. */
+        status = stand_in_line(all, &mine, go_on, user);
     pthread_mutex_unlock(&all->lock);
     return status;
 }

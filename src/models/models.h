@@ -4,7 +4,7 @@
  *     models_options options = {.list = list, .count = 2, .budget_bytes = 8ull << 30, .listener = listener};
  *     status = models_open(&options, &all, &error);
  *     models_start_loading(all);                     // in the background, lightest first
- *     status = models_acquire(all, names, n, &error);   // loads on demand; they stay while in use
+ *     status = models_acquire(all, names, n, NULL, NULL, &error);   // loads on demand; they stay while in use
  *     ... use them ...
  *     models_release(all, names, n);
  *     models_close(all);
@@ -74,9 +74,11 @@ lumen_status models_open(const models_options *options, models **out, lumen_erro
 void models_start_loading(models *all);
 
 /* Makes the models there and holds them. All or none. A thread that holds some must not acquire more: two that wait
- * for each other's would wait for ever. Errors: LUMEN_ERROR_UNAVAILABLE (a load failed, or they can never fit; the
- * message says which and why), LUMEN_ERROR_CANCELLED when the room is closing. */
-lumen_status models_acquire(models *all, const char *const *names, size_t count, lumen_error *error);
+ * for each other's would wait for ever. `go_on` (may be NULL) is asked some fifty times a second while this waits; when
+ * it returns false the wait ends, though not a load under way. Errors: LUMEN_ERROR_UNAVAILABLE (a load failed, or they
+ * can never fit; the message says which and why), LUMEN_ERROR_CANCELLED (by go_on, or the room is closing). */
+lumen_status models_acquire(models *all, const char *const *names, size_t count, bool (*go_on)(void *user), void *user,
+                            lumen_error *error);
 
 /* The same names that were acquired. */
 void models_release(models *all, const char *const *names, size_t count);

@@ -199,7 +199,7 @@ static void what_does_not_fit_the_budget_comes_when_it_is_needed(void **state)
     assert_true(reports[1].available);
     assert_string_equal(events(&into), "load a");
     lumen_error error;
-    assert_int_equal(models_acquire(all, b_name, 1, &error), LUMEN_OK);
+    assert_int_equal(models_acquire(all, b_name, 1, NULL, NULL, &error), LUMEN_OK);
     assert_string_equal(events(&into), "load a, unload a, load b");
     models_read(all, reports, 2);
     assert_int_equal(reports[0].state, MODEL_RELEASED);
@@ -219,11 +219,11 @@ static void the_longest_unused_is_released_first(void **state)
     const char *const c_name[] = {"c"};
     models *all = open_models(&into, list, 3, 100);
     lumen_error error;
-    assert_int_equal(models_acquire(all, both_names, 2, &error), LUMEN_OK);
+    assert_int_equal(models_acquire(all, both_names, 2, NULL, NULL, &error), LUMEN_OK);
     models_release(all, both_names, 2);
-    assert_int_equal(models_acquire(all, a_name, 1, &error), LUMEN_OK);
+    assert_int_equal(models_acquire(all, a_name, 1, NULL, NULL, &error), LUMEN_OK);
     models_release(all, a_name, 1);
-    assert_int_equal(models_acquire(all, c_name, 1, &error), LUMEN_OK);
+    assert_int_equal(models_acquire(all, c_name, 1, NULL, NULL, &error), LUMEN_OK);
     assert_string_equal(events(&into), "load a, load b, unload b, load c");
     models_release(all, c_name, 1);
     models_close(all);
@@ -240,7 +240,7 @@ typedef struct user_thread {
 static void *acquire_in_thread(void *argument)
 {
     user_thread *mine = argument;
-    mine->status = models_acquire(mine->all, mine->names, mine->count, &mine->error);
+    mine->status = models_acquire(mine->all, mine->names, mine->count, NULL, NULL, &mine->error);
     return NULL;
 }
 
@@ -253,7 +253,7 @@ static void a_model_in_use_is_never_released(void **state)
     const model list[] = {model_of(&a, &into, 60), model_of(&b, &into, 70)};
     models *all = open_models(&into, list, 2, 100);
     lumen_error error;
-    assert_int_equal(models_acquire(all, a_name, 1, &error), LUMEN_OK);
+    assert_int_equal(models_acquire(all, a_name, 1, NULL, NULL, &error), LUMEN_OK);
     user_thread other = {.all = all, .names = b_name, .count = 1};
     pthread_t thread;
     pthread_create(&thread, NULL, acquire_in_thread, &other);
@@ -298,7 +298,7 @@ static void a_failed_load_says_why_and_is_tried_again(void **state)
     const model list[] = {model_of(&a, &into, 60)};
     models *all = open_models(&into, list, 1, 0);
     lumen_error error;
-    assert_int_equal(models_acquire(all, a_name, 1, &error), LUMEN_ERROR_UNAVAILABLE);
+    assert_int_equal(models_acquire(all, a_name, 1, NULL, NULL, &error), LUMEN_ERROR_UNAVAILABLE);
     assert_string_equal(error.message, "the model a did not load: a.safetensors is not there; run lumen pull");
     wait_for_state(&into, 0, MODEL_LOADED);
     assert_string_equal(events(&into), "load a, load a, load a");
@@ -306,7 +306,7 @@ static void a_failed_load_says_why_and_is_tried_again(void **state)
     models_read(all, &report, 1);
     assert_true(report.available);
     assert_string_equal(report.reason, "");
-    assert_int_equal(models_acquire(all, a_name, 1, &error), LUMEN_OK);
+    assert_int_equal(models_acquire(all, a_name, 1, NULL, NULL, &error), LUMEN_OK);
     models_release(all, a_name, 1);
     models_close(all);
 }
@@ -320,13 +320,13 @@ static void acquiring_takes_all_or_none(void **state)
     const model list[] = {model_of(&a, &into, 60), model_of(&b, &into, 60)};
     models *all = open_models(&into, list, 2, 0);
     lumen_error error;
-    assert_int_equal(models_acquire(all, both_names, 2, &error), LUMEN_ERROR_UNAVAILABLE);
+    assert_int_equal(models_acquire(all, both_names, 2, NULL, NULL, &error), LUMEN_ERROR_UNAVAILABLE);
     model_report reports[2];
     models_read(all, reports, 2);
     assert_int_equal(reports[0].users, 0);
     assert_int_equal(reports[1].users, 0);
     const char *const unknown[] = {"a", "nobody"};
-    assert_int_equal(models_acquire(all, unknown, 2, &error), LUMEN_ERROR_UNAVAILABLE);
+    assert_int_equal(models_acquire(all, unknown, 2, NULL, NULL, &error), LUMEN_ERROR_UNAVAILABLE);
     assert_non_null(strstr(error.message, "nobody"));
     models_read(all, reports, 2);
     assert_int_equal(reports[0].users, 0);
@@ -343,12 +343,12 @@ static void what_can_never_fit_is_refused_with_the_numbers(void **state)
                           model_of(&c, &into, 1u << 20)};
     models *all = open_models(&into, list, 3, 100u << 20);
     lumen_error error;
-    assert_int_equal(models_acquire(all, both_names, 2, &error), LUMEN_ERROR_UNAVAILABLE);
+    assert_int_equal(models_acquire(all, both_names, 2, NULL, NULL, &error), LUMEN_ERROR_UNAVAILABLE);
     assert_non_null(strstr(error.message, "130.0 MiB"));
     assert_non_null(strstr(error.message, "100.0 MiB"));
     /* One that takes more than it had said is given back at once. */
     const char *const c_name[] = {"c"};
-    assert_int_equal(models_acquire(all, c_name, 1, &error), LUMEN_ERROR_UNAVAILABLE);
+    assert_int_equal(models_acquire(all, c_name, 1, NULL, NULL, &error), LUMEN_ERROR_UNAVAILABLE);
     assert_non_null(strstr(error.message, "it needs 200.0 MiB"));
     models_close(all);
     assert_string_equal(events(&into), "load c, unload c");
@@ -420,6 +420,36 @@ static void closing_during_a_load_waits_for_it_and_ends_those_who_wait(void **st
     assert_false(a.there || b.there);
 }
 
+static bool not_any_more(void *asked)
+{
+    ++*(int *)asked;
+    return false;
+}
+
+static void a_wait_can_be_called_off_while_the_load_goes_on(void **state)
+{
+    (void)state;
+    record into;
+    record_open(&into);
+    into.gate_closed = true;
+    fake a = {.name = "a"};
+    const model list[] = {model_of(&a, &into, 1)};
+    models *all = open_models(&into, list, 1, 0);
+    lumen_error error;
+    int asked = 0;
+    assert_int_equal(models_acquire(all, a_name, 1, not_any_more, &asked, &error), LUMEN_ERROR_CANCELLED);
+    assert_int_equal(asked, 1);
+    model_report report;
+    models_read(all, &report, 1);
+    assert_int_equal(report.users, 0);
+    set_gate(&into, false);
+    wait_for_state(&into, 0, MODEL_LOADED);
+    assert_int_equal(models_acquire(all, a_name, 1, not_any_more, &asked, &error), LUMEN_OK);
+    assert_int_equal(asked, 1);
+    models_release(all, a_name, 1);
+    models_close(all);
+}
+
 typedef struct crowd_member {
     models *all;
     unsigned number;
@@ -434,7 +464,7 @@ static void *use_in_turns(void *argument)
         const char *const wanted[] = {names[(mine->number + i) % 4], names[(mine->number * 3 + i * 2 + 1) % 4]};
         size_t count = 1 + i % 2;
         lumen_error error;
-        if (models_acquire(mine->all, wanted, count, &error) != LUMEN_OK)
+        if (models_acquire(mine->all, wanted, count, NULL, NULL, &error) != LUMEN_OK)
             return "not acquired";
         model_report reports[4];
         models_read(mine->all, reports, 4);
@@ -509,6 +539,7 @@ int main(void)
         cmocka_unit_test(a_model_that_took_more_than_it_said_makes_others_go),
         cmocka_unit_test(a_load_is_told_with_its_memory),
         cmocka_unit_test(closing_during_a_load_waits_for_it_and_ends_those_who_wait),
+        cmocka_unit_test(a_wait_can_be_called_off_while_the_load_goes_on),
         cmocka_unit_test(many_threads_share_a_budget_that_is_too_small_for_all),
         cmocka_unit_test(a_list_with_equal_names_is_refused),
     };
