@@ -191,8 +191,12 @@ static bool all_cancelled(executor_work *const *works, size_t count)
 static void block(world *here, uint32_t slot, executor_work *const *works, size_t count, bool deaf)
 {
     pthread_mutex_lock(&here->lock);
-    while (!here->gate && !here->killed[slot] && (deaf || !all_cancelled(works, count)))
+    while (!here->gate && !here->killed[slot] && (deaf || !all_cancelled(works, count))) {
         world_wait(here);
+        if (here->nudge)
+            executor_work_progress(works[0], "nudged", 0.5);
+        here->nudge = false;
+    }
     pthread_mutex_unlock(&here->lock);
 }
 
@@ -246,6 +250,8 @@ static void backend_run(void *self, uint32_t slot, executor_work *const *works, 
     pthread_mutex_lock(&here->lock);
     here->running++;
     here->killed[slot] = false;
+    if (here->killing[slot])
+        atomic_fetch_add(&here->faults, 1); /* this run would be killed for the sins of the last one */
     if (here->runs < WORLD_RUNS_MAX)
         here->batch_sizes[here->runs] = (uint32_t)count;
     here->runs++;
@@ -276,7 +282,11 @@ static void backend_kill(void *self, uint32_t slot)
     pthread_mutex_lock(&here->lock);
     here->kills++;
     here->killed[slot] = !here->kill_fails;
+    here->killing[slot] = true;
     pthread_cond_broadcast(&here->event);
+    for (int i = 0; i < 3; i++)
+        world_wait(here); /* slow, so that the run returns first */
+    here->killing[slot] = false;
     pthread_mutex_unlock(&here->lock);
 }
 
@@ -357,9 +367,17 @@ executor_figures world_figures(world *here)
 /* ---- Guests -------------------------------------------------------------------------------------------------------
  */
 
+/* Callbacks of one party come one at a time. */
+static void enter(guest *one)
+{
+    if (atomic_fetch_add(&one->inside, 1) != 0)
+        atomic_fetch_add(&one->here->faults, 1);
+}
+
 static void guest_finished(void *user, const executor_outcome *outcome)
 {
     guest *one = user;
+    enter(one);
     if (outcome->end == EXECUTOR_DONE && strcmp(result_text(outcome->result), one->text) != 0)
         atomic_fetch_add(&one->here->faults, 1);
     if ((outcome->end == EXECUTOR_DONE) != (outcome->result != NULL))
@@ -370,6 +388,7 @@ static void guest_finished(void *user, const executor_outcome *outcome)
     if (one->then != NULL)
         one->then(one);
     pthread_mutex_lock(&one->here->lock);
+    atomic_fetch_sub(&one->inside, 1);
     atomic_fetch_add(&one->finished, 1);
     pthread_cond_broadcast(&one->here->event);
     pthread_mutex_unlock(&one->here->lock);
@@ -378,11 +397,13 @@ static void guest_finished(void *user, const executor_outcome *outcome)
 static void guest_changed(void *user)
 {
     guest *one = user;
+    enter(one);
     if (atomic_load(&one->finished) > 0)
         atomic_fetch_add(&one->here->faults, 1);
     atomic_fetch_add(&one->changed, 1);
     if (one->then != NULL)
         one->then(one);
+    atomic_fetch_sub(&one->inside, 1);
     pthread_mutex_lock(&one->here->lock);
     pthread_cond_broadcast(&one->here->event);
     pthread_mutex_unlock(&one->here->lock);

@@ -48,7 +48,8 @@ typedef struct world {
     bool gate;            /* open: "block", "deaf" and "batch" go on */
     bool lookup_gate;     /* closed: lookups wait */
     bool store_gate;      /* closed: storing waits */
-    bool killed[64];
+    bool killed[64], killing[64];
+    bool nudge; /* "block" and "deaf" make progress once */
     bool store_fails, kill_fails;
     const char *stored; /* the text that the lookup knows */
     uint32_t refusals;  /* so many are not admitted, and may come back after 7 seconds */
@@ -75,7 +76,7 @@ typedef struct guest {
     char text[32];
     executor_ticket *ticket;
     executor_refusal refusal;
-    atomic_int finished, changed;
+    atomic_int finished, changed, inside;
     executor_outcome outcome;
     executor_status heard; /* for `then` */
     struct guest *other;   /* for `then` */

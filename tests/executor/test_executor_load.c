@@ -123,6 +123,12 @@ static void storm_leave(stormer *self, guest *one)
         self->left++;
 }
 
+/* Some callbacks take their time, so that others must wait for them. */
+static void dawdle(guest *one)
+{
+    nanosleep(&(struct timespec){.tv_nsec = (long)(fnv1a(FNV_START, one->text, sizeof one->text) % 200000)}, NULL);
+}
+
 static void storm_join(stormer *self, guest *one, random_state *dice)
 {
     static const char *const engines[] = {"now", "now", "1ms", "1ms", "fail", "silent", "deaf", "batch", "batch"};
@@ -133,6 +139,7 @@ static void storm_join(stormer *self, guest *one, random_state *dice)
                    .engine = engines[engine],
                    .batch_max = engine >= 7 ? 4 : 1,
                    .listens = random_u32(dice) % 2 == 0,
+                   .then = random_u32(dice) % 4 == 0 ? dawdle : NULL,
                    .deadline_seconds = random_u32(dice) % 3 == 0 ? 0.001 * (1 + random_u32(dice) % 20) : 0.0};
     if (!guest_join(one, text))
         self->refused++;
@@ -180,7 +187,10 @@ static void weather(uint64_t seed, long milliseconds)
         stormers[i] = (stormer){.here = &here, .seed = seed * STORMERS + i, .over = &over};
         assert_int_equal(pthread_create(&threads[i], NULL, storm, &stormers[i]), 0);
     }
-    nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000}, NULL);
+    for (long i = 0; i < milliseconds; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        world_set(&here, &here.gate, i % 8 == 0);
+    }
     /* A ticket of our own keeps the memory, so that those who still join while it closes are merely refused. */
     guest anchor = {.here = &here, .engine = "block"};
     while (!guest_join(&anchor, "anchor"))
