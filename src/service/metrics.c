@@ -28,7 +28,6 @@ typedef struct cell {
 
 struct metric_series {
     const metric *of;
-    uint64_t hash; /* of the values */
     unsigned char *cells;
     char *values[METRIC_LABELS_MAX];
 };
@@ -42,8 +41,9 @@ struct metric {
     size_t bound_count;
     size_t stripes, cell_bytes;
 
-    pthread_mutex_t lock; /* taken to add a series; finding one needs none */
-    atomic_size_t count;  /* series that may be read */
+    pthread_mutex_t lock;                   /* taken to add a series; finding one needs none */
+    atomic_size_t count;                    /* series that may be read */
+    uint64_t hashes[METRIC_SERIES_MAX + 1]; /* of their values */
     metric_series *series[METRIC_SERIES_MAX + 1];
 };
 
@@ -170,12 +170,13 @@ static uint64_t hash_values(const char *const *values, size_t count)
 static metric_series *find_series(const metric *of, size_t count, uint64_t hash, const char *const *values)
 {
     for (size_t i = 0; i < count; i++) {
-        metric_series *one = of->series[i];
         size_t equal = 0;
-        while (one->hash == hash && equal < of->label_count && strcmp(one->values[equal], values[equal]) == 0)
+        if (of->hashes[i] != hash)
+            continue;
+        while (equal < of->label_count && strcmp(of->series[i]->values[equal], values[equal]) == 0)
             equal++;
-        if (one->hash == hash && equal == of->label_count)
-            return one;
+        if (equal == of->label_count)
+            return of->series[i];
     }
     return NULL;
 }
@@ -190,13 +191,12 @@ static void free_series(metric_series *series)
     free(series);
 }
 
-static metric_series *make_series(const metric *of, uint64_t hash, const char *const *values)
+static metric_series *make_series(const metric *of, const char *const *values)
 {
     metric_series *series = calloc(1, sizeof *series);
     if (series == NULL)
         return NULL;
     series->of = of;
-    series->hash = hash;
     /* Positive zero is all bits clear, as a double and as a count. */
     series->cells = aligned_alloc(CACHE_LINE, of->stripes * of->cell_bytes);
     bool whole = series->cells != NULL;
@@ -210,7 +210,7 @@ static metric_series *make_series(const metric *of, uint64_t hash, const char *c
     return NULL;
 }
 
-/* Finds or adds a series. The array only grows, and what stands below `count` never changes: readers need no lock. */
+/* Finds or adds a series. The arrays only grow, and what stands below `count` never changes: readers need no lock. */
 static metric_series *series_of(metric *of, const char *const *values)
 {
     static const char *const others[METRIC_LABELS_MAX] = {"other", "other", "other", "other"};
@@ -226,7 +226,8 @@ static metric_series *series_of(metric *of, const char *const *values)
         values = others;
         one = find_series(of, count, hash, values);
     }
-    if (one == NULL && (one = make_series(of, hash, values)) != NULL) {
+    if (one == NULL && (one = make_series(of, values)) != NULL) {
+        of->hashes[count] = hash;
         of->series[count] = one;
         atomic_store_explicit(&of->count, count + 1, memory_order_release);
     }

@@ -293,7 +293,7 @@ static void what_is_no_json_is_refused_with_its_place(void **state)
 {
     (void)state;
     static const char body[] = "{\"text\": \"cat\",\n \"seed\": seven}";
-    check_malformed(body, sizeof body - 1, "line 2, column 14, byte 31");
+    check_malformed(body, sizeof body - 1, "line 2, column 14, byte 30");
 }
 
 static void many_kinds_of_no_json_are_refused(void **state)

@@ -96,14 +96,8 @@ static void a_secret_that_is_not_set_opens_for_nobody(void **state)
 static void keys_that_no_header_can_carry_are_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"",
-                                        "short77",
-                                        "with space",
-                                        "with\ttab",
-                                        "with\nline",
-                                        "caf\xc3\xa9-caf\xc3\xa9",
-                                        "delete\x7f"
-                                        "delete"};
+    static const char *const wrong[] = {
+        "", "short77", "with space", "with\ttab", "with\nline", "caf\xc3\xa9-caf\xc3\xa9", "delete\x7f\x7f"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         secret key;
         lumen_error error = {0};
