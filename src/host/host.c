@@ -50,6 +50,7 @@ static bool open_slot(host_set *set, uint32_t index)
     host_slot *slot = &set->slots[index];
     pthread_condattr_t monotonic;
     *slot = (host_slot){.set = set, .index = index, .socket = -1};
+    host_forget_models(slot);
     buffer_open(&slot->out, HOST_FRAME_HEAD_BYTES + HOST_ORDERS_BYTES_MAX + 4096);
     if (!host_reader_open(&slot->reader, HOST_SIDE_SERVICE))
         return false;

@@ -98,6 +98,9 @@ bool host_is_dead(const host_slot *slot);
  * *changed is set when somebody should be told. */
 bool host_note(host_slot *slot, const host_message *message, bool *changed);
 
+/* All models are waiting again: no process has said otherwise. */
+void host_forget_models(host_slot *slot);
+
 /* ---- batch.c ---- */
 
 void host_run(void *set, uint32_t slot, executor_work *const *works, size_t count);

@@ -94,7 +94,7 @@ bool host_note(host_slot *slot, const host_message *message, bool *changed)
     }
 }
 
-static void forget_models(host_slot *slot)
+void host_forget_models(host_slot *slot)
 {
     const host_engines *offered = slot->set->options.offered;
     slot->report.model_count = offered->model_count;
@@ -180,7 +180,7 @@ static void note_end(host_slot *slot, int wait_status, bool stopping)
     slot->restart_at = now + restart_delay(slot->early_ends);
     slot->report.process = 0;
     slot->ends++;
-    forget_models(slot);
+    host_forget_models(slot);
     set_life(slot, HOST_DOWN);
 }
 
