@@ -14,7 +14,7 @@
 /* A host has one library and one socket, and the engines here reach for both. */
 static lumen *library;
 static int the_socket = -1;
-static bool crash_at_load;
+static bool crash_at_load, stuck_at_load;
 
 /* A sanitizer would catch the signal and exit instead; and the thread that loads has signals blocked. */
 static _Noreturn void die_of(int signal_number)
@@ -45,6 +45,8 @@ static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error
     *bytes = 12345;
     if (crash_at_load)
         die_of(SIGABRT);
+    if (stuck_at_load)
+        hang();
     return lumen_open(NULL, &library, error);
 }
 
@@ -237,5 +239,6 @@ int be_a_host(const char *mode, int descriptor)
         hang();
     }
     crash_at_load = strcmp(mode, "crashes") == 0;
+    stuck_at_load = strcmp(mode, "stuck") == 0;
     return host_main(&test_offers, descriptor);
 }

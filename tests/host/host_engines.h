@@ -24,7 +24,7 @@
 extern const host_engines test_offers;
 
 /* The whole of the program when it is started as a host. Modes: "normal"; "dies" before it says hello; "crashes" when
- * it loads its model; "stranger" says hello in another version. */
+ * it loads its model; "stuck" never ends loading it; "stranger" says hello in another version. */
 int be_a_host(const char *mode, int descriptor);
 
 #endif

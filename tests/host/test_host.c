@@ -473,6 +473,7 @@ static void a_cancel_reaches_the_engine(void **state)
     running one;
     open_hosts(&set, "normal", 1);
     executor_work work = work_for("slow", "cat");
+    wait_for_report(&set, 0, has_loaded);
     begin(&one, &set, &work);
     wait_for_progress(&work);
     atomic_store(&work.cancelled, true);
@@ -481,6 +482,24 @@ static void a_cancel_reaches_the_engine(void **state)
     assert_works(&set);
     assert_int_equal(report_of(&set, 0).starts, 1);
     close_hosts(&set);
+}
+
+static void a_cancel_ends_the_wait_for_a_model(void **state)
+{
+    (void)state;
+    fixture set;
+    running one;
+    open_hosts(&set, "stuck", 1);
+    executor_work work = work_for("echo", "cat");
+    begin(&one, &set, &work);
+    wait_for_progress(&work);
+    assert_string_equal(work.stages[0], "loading models");
+    atomic_store(&work.cancelled, true);
+    pthread_join(one.thread, NULL);
+    assert_error(&work, LUMEN_ERROR_CANCELLED, "nobody waits for the models any more");
+    assert_false(host_engine_ready(set.hosts, "echo"));
+    assert_int_equal(report_of(&set, 0).starts, 1);
+    close_hosts(&set); /* with a load under way: two seconds, then SIGKILL */
 }
 
 static void an_order_called_off_early_never_reaches_an_engine(void **state)
@@ -746,6 +765,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(nonsense_from_a_host_ends_it),
         cmocka_unit_test(a_death_is_seen_though_the_socket_stays_open),
         cmocka_unit_test(a_cancel_reaches_the_engine),
+        cmocka_unit_test(a_cancel_ends_the_wait_for_a_model),
         cmocka_unit_test(an_order_called_off_early_never_reaches_an_engine),
         cmocka_unit_test(one_that_hangs_is_killed_and_the_next_one_works),
         cmocka_unit_test(one_killed_while_idle_is_started_again),
