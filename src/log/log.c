@@ -59,24 +59,27 @@ static size_t next_piece(const char *bytes, size_t size)
     return end != NULL ? (size_t)(end - bytes) + 1 : limit;
 }
 
-/* Writes whole lines, waiting for a slow reader as long as the sink is open. Never blocks in write(2): a pipe that
- * polls ready takes PIPE_BUF bytes. Returns how many bytes were written. */
+/* Writes whole lines, waiting for a slow reader as long as the sink is open. A pipe that polls ready takes PIPE_BUF
+ * bytes, so that write(2) does not block, unless another process fills it in between. Returns how many bytes were
+ * written. */
 static size_t write_lines(log_sink *log, const char *bytes, size_t size)
 {
     size_t written = 0;
     while (written < size && log->patience > 0) {
         struct pollfd ready = {.fd = log->descriptor, .events = POLLOUT};
-        int polled = poll(&ready, 1, POLL_MILLISECONDS);
-        if (polled <= 0) {
-            if (atomic_load(&log->closing))
-                log->patience--;
+        ssize_t count = 0;
+        if (poll(&ready, 1, POLL_MILLISECONDS) > 0)
+            count = write(log->descriptor, bytes + written, next_piece(bytes + written, size - written));
+        if (count > 0) {
+            written += (size_t)count;
             continue;
         }
-        ssize_t count = write(log->descriptor, bytes + written, next_piece(bytes + written, size - written));
-        if (count > 0)
-            written += (size_t)count;
-        else if (errno != EINTR && errno != EAGAIN)
+        if (count < 0 && errno != EINTR && errno != EAGAIN)
             break;
+        if (count < 0 && errno == EAGAIN)
+            poll(NULL, 0, POLL_MILLISECONDS); /* said to be ready, and is not: a nap instead of a race */
+        if (atomic_load(&log->closing))
+            log->patience--;
     }
     return written;
 }

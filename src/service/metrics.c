@@ -242,13 +242,15 @@ static void copy_value(char out[VALUE_BYTES], const char *value)
     size_t size = 0, left = strnlen(value, VALUE_BYTES);
     while (left > 0) {
         utf8proc_int32_t character;
-        utf8proc_ssize_t taken =
-            utf8proc_iterate((const utf8proc_uint8_t *)value, (utf8proc_ssize_t)(left < 4 ? left : 4), &character);
+        utf8proc_ssize_t taken = 1;
+        if ((unsigned char)*value >= 0x80) /* most values are plain ASCII, and this runs for every request */
+            taken =
+                utf8proc_iterate((const utf8proc_uint8_t *)value, (utf8proc_ssize_t)(left < 4 ? left : 4), &character);
         size_t length = taken > 0 ? (size_t)taken : 1;
         if (size + length >= VALUE_BYTES)
             break;
-        memcpy(out + size, taken > 0 ? value : "?", length);
-        size += length;
+        for (size_t i = 0; i < length; i++)
+            out[size++] = taken > 0 ? value[i] : '?';
         value += length;
         left -= length;
     }

@@ -193,6 +193,24 @@ static void a_line_that_grows_too_long_is_cut_at_a_character(void **state)
     }
 }
 
+static void a_line_is_cut_before_an_escape_that_does_not_fit(void **state)
+{
+    (void)state;
+    static char escapes[1024];
+    memset(escapes, '\x01', sizeof escapes - 1);
+    for (int shift = 0; shift < 12; shift++) {
+        log_line line;
+        char first[16];
+        snprintf(first, sizeof first, "%.*s", shift, "xxxxxxxxxxxx");
+        log_field fields[] = {log_text("first", first), log_text("a", escapes), log_text("b", escapes),
+                              log_text("c", escapes)};
+        json_t *object = parse(line_of(&line, LOG_LINE_JSON, "", fields, 4));
+        assert_string_equal(text_of(object, "first"), first);
+        assert_true(json_is_true(json_object_get(object, "cut")));
+        json_decref(object);
+    }
+}
+
 static void a_line_of_very_many_fields_stays_within_its_bound(void **state)
 {
     (void)state;
@@ -385,6 +403,7 @@ int main(void)
         cmocka_unit_test(hostile_text_stays_one_valid_line),
         cmocka_unit_test(text_for_people_is_one_line_too),
         cmocka_unit_test(a_line_that_grows_too_long_is_cut_at_a_character),
+        cmocka_unit_test(a_line_is_cut_before_an_escape_that_does_not_fit),
         cmocka_unit_test(a_line_of_very_many_fields_stays_within_its_bound),
         cmocka_unit_test(what_is_less_severe_than_asked_for_is_not_written),
         cmocka_unit_test(no_sink_is_silence),

@@ -318,6 +318,8 @@ static void many_kinds_of_no_json_are_refused(void **state)
                                          "{\"text\": \"cat\", \"seed\": 1e999-5}",
                                          "{\"text\": \"cat\", \"seed\": 00000000000000000000000}",
                                          "{\"text\": \"cat\", \"seed\": 99999999999999999999x}",
+                                         "{\"text\": \"cat\", \"x\": 1e999, \"seed\": 099999999999999999999}",
+                                         "{\"text\": \"cat\", \"x\": 1e999, \"seed\": .99999999999999999999}",
                                          "{\"text\": \"cat\", \"seed\": 99999999999999999999.}",
                                          "text=cat",
                                          "\xef\xbb\xbf{\"text\": \"cat\"}"};
