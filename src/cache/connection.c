@@ -17,8 +17,8 @@ enum {
 /* To the letter, as SQLite keeps it: a file with anything else is not ours. In the order of their names. */
 static const char *const schema[] = {
     "CREATE TABLE body (key INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
-    "CREATE TABLE shape (key INTEGER PRIMARY KEY, version INTEGER NOT NULL, identity TEXT NOT NULL, "
-    "packed_size INTEGER NOT NULL, checksum INTEGER NOT NULL, last_used INTEGER NOT NULL) STRICT",
+    ("CREATE TABLE shape (key INTEGER PRIMARY KEY, version INTEGER NOT NULL, identity TEXT NOT NULL, "
+     "packed_size INTEGER NOT NULL, checksum INTEGER NOT NULL, last_used INTEGER NOT NULL) STRICT"),
     "CREATE INDEX shape_by_use ON shape (last_used)",
 };
 enum { SCHEMA_OBJECTS = sizeof schema / sizeof *schema };

@@ -71,25 +71,30 @@ static uint64_t resident_bytes(void)
     return known && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
 }
 
+lumen_status host_table_open_library(const host_table_options *options, lumen **out, lumen_error *error)
+{
+    *out = NULL;
+    char *concepts = NULL;
+    lumen_status status = LUMEN_OK;
+    if (options->concepts_path != NULL)
+        status = read_text(options->concepts_path, &concepts, error);
+    if (status == LUMEN_OK)
+        status =
+            lumen_open(&(lumen_options){.concepts = concepts, .concepts_name = options->concepts_path}, out, error);
+    free(concepts);
+    if (status == LUMEN_OK && options->opened != NULL &&
+        (status = options->opened(options->user, *out, error)) != LUMEN_OK) {
+        lumen_close(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error)
 {
     host_table *table = self;
     uint64_t before = resident_bytes();
-    char *concepts = NULL;
-    lumen_status status = LUMEN_OK;
-    if (table->options.concepts_path != NULL)
-        status = read_text(table->options.concepts_path, &concepts, error);
-    if (status == LUMEN_OK)
-        status = lumen_open(&(lumen_options){.concepts = concepts, .concepts_name = table->options.concepts_path},
-                            &table->library, error);
-    free(concepts);
-    if (status == LUMEN_OK && table->options.opened != NULL) {
-        status = table->options.opened(table->options.user, table->library, error);
-        if (status != LUMEN_OK) {
-            lumen_close(table->library);
-            table->library = NULL;
-        }
-    }
+    lumen_status status = host_table_open_library(&table->options, &table->library, error);
     uint64_t after = resident_bytes();
     if (status == LUMEN_OK && after > before)
         *bytes = after - before;

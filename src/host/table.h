@@ -36,4 +36,8 @@ lumen_status host_table_open(const host_table_options *options, host_table **out
 const host_engines *host_table_offered(const host_table *table);
 void host_table_close(host_table *table); /* NULL is fine */
 
+/* Opens a library like that of the table's hosts, for the service to understand requests with. Errors as lumen_open's;
+ * LUMEN_ERROR_IO when the file of concepts cannot be read. */
+lumen_status host_table_open_library(const host_table_options *options, lumen **out, lumen_error *error);
+
 #endif

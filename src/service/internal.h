@@ -112,7 +112,7 @@ enum {
     ROUTE_LIMITED = 2, /* counts against the client's limit */
     ROUTE_WORK = 4,    /* needs the service to be open */
     ROUTE_DEBUG = 8,   /* not there unless debug routes are on */
-    ROUTE_BODY = 16    /* reads its body */
+    ROUTE_PROBE = 16   /* asked by machines all the time: logged at debug level */
 };
 
 /* The segment of the path that a route's braces stand for: what lies after `prefix`, up to the next slash. */

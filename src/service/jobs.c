@@ -396,7 +396,7 @@ static void tick_streams(job *one)
     static const char keep_alive[] = ": keep-alive\n\n";
     uint64_t now = now_ns();
     pthread_mutex_lock(&one->lock);
-    bool speak = seconds_between(one->spoken_ns, now) >= JOB_KEEP_ALIVE_SECONDS;
+    bool speak = seconds_between(one->spoken_ns, now) >= (double)JOB_KEEP_ALIVE_SECONDS;
     if (speak)
         one->spoken_ns = now;
     for (size_t i = 0; i < JOB_STREAMS_MAX; i++) {
@@ -416,7 +416,7 @@ static bool has_passed(job *one, uint64_t now, size_t *room)
     pthread_mutex_lock(&one->lock);
     size_t bytes = one->content == NULL ? 0 : http_content_body(one->content)->size;
     bool ended = one->state != JOB_LIVE;
-    bool passed = ended && (seconds_between(one->ended_ns, now) > JOB_SECONDS || bytes > *room);
+    bool passed = ended && (seconds_between(one->ended_ns, now) > (double)JOB_SECONDS || bytes > *room);
     if (ended && !passed)
         *room -= bytes;
     pthread_mutex_unlock(&one->lock);

@@ -12,20 +12,20 @@ static const route table[] = {
     {"/page.css", "GET", handle_page, ROUTE_OPEN},
     {"/page.js", "GET", handle_page, ROUTE_OPEN},
     {"/openapi.json", "GET", handle_openapi, ROUTE_OPEN},
-    {"/health", "GET", handle_health, ROUTE_OPEN},
-    {"/health/ready", "GET", handle_ready, ROUTE_OPEN},
+    {"/health", "GET", handle_health, ROUTE_OPEN | ROUTE_PROBE},
+    {"/health/ready", "GET", handle_ready, ROUTE_OPEN | ROUTE_PROBE},
     {"/health/detailed", "GET", handle_detailed, 0},
     {"/metrics", "GET", handle_metrics, 0},
-    {"/metrics/prometheus", "GET", handle_prometheus, 0},
+    {"/metrics/prometheus", "GET", handle_prometheus, ROUTE_PROBE},
     {"/cache/stats", "GET", handle_cache_stats, ROUTE_WORK},
-    {"/generate", "POST", handle_generate, ROUTE_LIMITED | ROUTE_WORK | ROUTE_BODY},
-    {"/jobs", "POST", handle_job_post, ROUTE_LIMITED | ROUTE_WORK | ROUTE_BODY},
+    {"/generate", "POST", handle_generate, ROUTE_LIMITED | ROUTE_WORK},
+    {"/jobs", "POST", handle_job_post, ROUTE_LIMITED | ROUTE_WORK},
     {"/jobs/{id}", "GET", handle_job_get, ROUTE_WORK},
     {"/jobs/{id}", "DELETE", handle_job_delete, ROUTE_WORK},
     {"/jobs/{id}/events", "GET", handle_job_events, ROUTE_WORK},
     {"/shapes/{name}", "GET", handle_shape, ROUTE_LIMITED | ROUTE_WORK},
-    {"/debug/generate-image", "POST", handle_debug_image, ROUTE_LIMITED | ROUTE_WORK | ROUTE_BODY | ROUTE_DEBUG},
-    {"/debug/generate-mesh", "POST", handle_debug_mesh, ROUTE_LIMITED | ROUTE_WORK | ROUTE_BODY | ROUTE_DEBUG},
+    {"/debug/generate-image", "POST", handle_debug_image, ROUTE_LIMITED | ROUTE_WORK | ROUTE_DEBUG},
+    {"/debug/generate-mesh", "POST", handle_debug_mesh, ROUTE_LIMITED | ROUTE_WORK | ROUTE_DEBUG},
 };
 
 enum { ROUTES = sizeof table / sizeof *table };
@@ -230,7 +230,9 @@ static void abandoned(void *user, http_exchange *exchange)
 
 static void write_log(const visit *one, const http_outcome *outcome, double seconds)
 {
-    log_severity severity = outcome->status >= 500 ? LOG_ERROR : LOG_INFO;
+    /* Probes come every few seconds, and their 503 is an answer, not a failure. */
+    bool probe = one->route != NULL && (one->route->flags & ROUTE_PROBE) != 0;
+    log_severity severity = probe ? LOG_DEBUG : outcome->status >= 500 ? LOG_ERROR : LOG_INFO;
     if (!log_wants(one->service->log, severity))
         return;
     char client[CLIENT_TEXT_BYTES], key[17] = "";
