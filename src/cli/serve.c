@@ -70,7 +70,7 @@ static int run(serve_settings *settings, log_sink *log)
         return complain(EXIT_FAILED, "%s", error.message);
     const char *address = settings->service.address;
     char url[256];
-    snprintf(url, sizeof url, strchr(address, ':') != NULL ? "http://[%s]:%u/" : "http://%s:%u/", address,
+    snprintf(url, sizeof url, strchr(address, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u", address,
              service_port(running));
     log_write(log, LOG_INFO, "listening", LOG_FIELDS(log_text("url", url), log_text("version", lumen_version())));
     int result = EXIT_DONE;

@@ -27,18 +27,32 @@ http_content *answer_make_content(blob *body, const char *type, const http_heade
     return http_content_create(body, headers, used);
 }
 
+/* The headers that belong to this one request: its id, its origin. Returns how many. */
+static size_t own_headers(const visit *one, http_header headers[3])
+{
+    headers[0] = (http_header){"X-Request-Id", one->request_id};
+    if (one->origin == NULL)
+        return 1;
+    headers[1] = (http_header){"Access-Control-Allow-Origin", one->origin};
+    headers[2] =
+        (http_header){"Access-Control-Expose-Headers", "X-Request-Id, X-Lumen-Cache, Retry-After, Location, ETag"};
+    return 3;
+}
+
 void answer_content(visit *one, unsigned status, http_content *content, const http_header *extra, size_t count)
 {
-    http_header headers[EXTRA_HEADERS_MAX] = {{"X-Request-Id", one->request_id}};
-    size_t used = 1;
-    if (one->origin != NULL) {
-        headers[used++] = (http_header){"Access-Control-Allow-Origin", one->origin};
-        headers[used++] =
-            (http_header){"Access-Control-Expose-Headers", "X-Request-Id, X-Lumen-Cache, Retry-After, Location, ETag"};
-    }
+    http_header headers[EXTRA_HEADERS_MAX];
+    size_t used = own_headers(one, headers);
     for (size_t i = 0; i < count && used < EXTRA_HEADERS_MAX; i++)
         headers[used++] = extra[i];
     http_answer(one->exchange, status, content, headers, used);
+}
+
+void answer_empty(visit *one, unsigned status, const http_header *extra, size_t count)
+{
+    http_content *nothing = answer_make_content(NULL, NULL, NULL, 0);
+    answer_content(one, status, nothing, extra, count);
+    http_content_release(nothing);
 }
 
 static void answer_without_memory(visit *one)
@@ -105,16 +119,18 @@ void answer_error(visit *one, unsigned status, const char *type, double retry_se
     answer_json_with(one, status, error_object(type, message), extra, count);
 }
 
-http_content *answer_error_content(const char *type, const char *message)
+http_content *answer_error_content(const visit *one, const char *type, const char *message)
 {
     buffer body;
     buffer_open(&body, 1024);
     json_t *value = error_object(type, message);
     http_content *content = NULL;
+    http_header headers[3];
+    size_t count = own_headers(one, headers);
     if (files_json_dump(value, ANSWER_DIGITS, &body)) {
         blob *bytes = blob_from_buffer(&body);
         if (bytes != NULL)
-            content = answer_make_content(bytes, "application/json", NULL, 0);
+            content = answer_make_content(bytes, "application/json", headers, count);
         blob_release(bytes);
     }
     json_decref(value);

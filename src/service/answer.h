@@ -45,8 +45,11 @@ void answer_outcome_error(visit *one, const executor_outcome *outcome);
 unsigned answer_describe_outcome(const executor_outcome *outcome, const char **type, const char **message,
                                  double *retry);
 
-/* The content of an error body, for refusals that the HTTP room makes itself. */
-http_content *answer_error_content(const char *type, const char *message);
+/* The whole of an error as a content of its own, for refusals that the HTTP room sends itself. */
+http_content *answer_error_content(const visit *one, const char *type, const char *message);
+
+/* An answer without a body: 204, 304. */
+void answer_empty(visit *one, unsigned status, const http_header *extra, size_t count);
 
 /* Reals in JSON: enough digits for milliseconds and byte counts. */
 enum { ANSWER_DIGITS = 9 };

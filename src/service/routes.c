@@ -136,9 +136,7 @@ static void answer_options(visit *one, const char *methods)
          one->origin != NULL ? "Content-Type, Accept, X-API-Key, Authorization, X-Request-Id" : NULL},
         {"Access-Control-Max-Age", one->origin != NULL ? "600" : NULL},
     };
-    http_content *nothing = answer_make_content(NULL, NULL, NULL, 0);
-    answer_content(one, 204, nothing, headers, sizeof headers / sizeof *headers);
-    http_content_release(nothing);
+    answer_empty(one, 204, headers, sizeof headers / sizeof *headers);
 }
 
 static void answer_no_method(visit *one, const char *methods)
@@ -286,13 +284,16 @@ static void done(void *user, http_exchange *exchange, const http_outcome *outcom
 static http_content *refusal(void *user, http_exchange *exchange, unsigned status)
 {
     (void)user;
-    (void)exchange;
+    const visit *one = http_state(exchange);
+    if (one == NULL)
+        return NULL;
     switch (status) {
     case 413:
-        return answer_error_content("PayloadTooLargeError", "the body is too large; a request is a few hundred bytes");
-    case 408: return answer_error_content("RequestTimeoutError", "the request came too slowly");
-    case 503: return answer_error_content("ShuttingDownError", "the service is stopping; ask another");
-    default: return answer_error_content("BadRequestError", "the request is malformed");
+        return answer_error_content(one, "PayloadTooLargeError",
+                                    "the body is too large; a request is a few hundred bytes");
+    case 408: return answer_error_content(one, "RequestTimeoutError", "the request came too slowly");
+    case 503: return answer_error_content(one, "ShuttingDownError", "the service is stopping; ask another");
+    default: return answer_error_content(one, "BadRequestError", "the request is malformed");
     }
 }
 

@@ -98,7 +98,7 @@ static void answer_file(const shape_task *task, cache_entry *entry)
     visit *one = task->one;
     const http_header headers[] = {{"ETag", task->etag}, {"Cache-Control", "private, max-age=86400"}};
     if (task->known) {
-        answer_content(one, 304, NULL, headers, 2);
+        answer_empty(one, 304, headers, 2);
         return;
     }
     if (formats[task->format].format == FILES_JSON) {

@@ -27,7 +27,7 @@ from service import Command, Service, Tests, arguments, http_request, read_respo
 
 tests = Tests("contract")
 test = tests.test
-KEY = "correct horse battery staple"
+KEY = "correct-horse-battery-staple"
 PAGE_ORIGIN = "https://sculptures.example"
 OPEN_ROUTES = ("/", "/page.js", "/page.css", "/health", "/health/ready", "/openapi.json")
 MAGIC = {"json": b"{", "ply": b"ply\n", "glb": b"glTF", "png": b"\x89PNG\r\n\x1a\n"}
