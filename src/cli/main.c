@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/serve.h"
+#include "host/lumen_engines.h"
 
 static const char help[] =
     "lumen: say a word, and see it take shape\n"
@@ -27,15 +28,17 @@ typedef struct command {
 
 /* ---- The service, with the engines there are ------------------------------------------------------------------- */
 
+static const serve_program program = {.offer = lumen_engines_offer, .open_library = lumen_engines_open_library};
+
 static int command_serve(int count, char **arguments)
 {
-    return serve_run(&(host_table_options){0}, count, arguments);
+    return serve_run(&program, count, arguments);
 }
 
 /* Not in the help: the service starts it. */
 static int command_engine_host(int count, char **arguments)
 {
-    return serve_host(&(host_table_options){0}, count, arguments);
+    return serve_host(&program, count, arguments);
 }
 
 static const command commands[] = {

@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/serve_options.h"
+#include "host/lumen_engines.h"
 
 /* ---- Signals --------------------------------------------------------------------------------------------------- */
 
@@ -57,9 +58,15 @@ static bool write_port(const char *path, uint16_t port)
     return false;
 }
 
+typedef struct library_opener {
+    const serve_program *program;
+    const char *concepts;
+} library_opener;
+
 static lumen_status open_library(void *user, lumen **out, lumen_error *error)
 {
-    return host_table_open_library(user, out, error);
+    const library_opener *opener = user;
+    return opener->program->open_library(opener->concepts, out, error);
 }
 
 static int run(serve_settings *settings, log_sink *log)
@@ -82,7 +89,7 @@ static int run(serve_settings *settings, log_sink *log)
     return result;
 }
 
-int serve_run(const host_table_options *engines, int count, char **arguments)
+int serve_run(const serve_program *program, int count, char **arguments)
 {
     serve_settings settings;
     int result = serve_options_read(count, arguments, &settings);
@@ -98,23 +105,22 @@ int serve_run(const host_table_options *engines, int count, char **arguments)
 
     lumen_error error;
     log_sink *log = NULL;
-    host_table *table = NULL;
+    host_engines engines = {0};
     const log_options logging = {.descriptor = STDERR_FILENO, .format = settings.format, .least = settings.level};
-    host_table_options offered = *engines;
-    offered.concepts_path = settings.concepts;
+    library_opener opener = {.program = program, .concepts = settings.concepts};
     const char *host_arguments[] = {"lumen", "engine-host", settings.concepts != NULL ? settings.concepts : "", NULL};
-    if (log_open(&logging, &log, &error) != LUMEN_OK || host_table_open(&offered, &table, &error) != LUMEN_OK) {
+    if (log_open(&logging, &log, &error) != LUMEN_OK || program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
         result = complain(EXIT_FAILED, "%s", error.message);
     } else {
-        settings.service.engines = host_table_offered(table);
+        settings.service.engines = &engines;
         settings.service.program = "/proc/self/exe";
         settings.service.host_arguments = host_arguments;
         settings.service.open_library = open_library;
-        settings.service.user = &offered;
+        settings.service.user = &opener;
         settings.service.log = log;
         result = run(&settings, log);
     }
-    host_table_close(table);
+    lumen_engines_withdraw(&engines);
     log_close(log);
     serve_options_free(&settings);
     return result;
@@ -123,19 +129,18 @@ int serve_run(const host_table_options *engines, int count, char **arguments)
 /* ---- The host
  * ---------------------------------------------------------------------------------------------------------- */
 
-int serve_host(const host_table_options *engines, int count, char **arguments)
+int serve_host(const serve_program *program, int count, char **arguments)
 {
     lumen_error error;
-    host_table *table = NULL;
+    host_engines engines;
     char *end = NULL;
     long descriptor = count == 3 ? strtol(arguments[2], &end, 10) : -1;
     if (descriptor < 0 || *end != '\0')
         return complain(EXIT_USAGE, "engine-host is started by lumen serve, not by hand");
-    host_table_options offered = *engines;
-    offered.concepts_path = arguments[1][0] != '\0' ? arguments[1] : NULL;
-    if (host_table_open(&offered, &table, &error) != LUMEN_OK)
+    const char *concepts = arguments[1][0] != '\0' ? arguments[1] : NULL;
+    if (program->offer(concepts, &engines, &error) != LUMEN_OK)
         return complain(EXIT_FAILED, "%s", error.message);
-    int status = host_main(host_table_offered(table), (int)descriptor);
-    host_table_close(table);
+    int status = host_main(&engines, (int)descriptor);
+    lumen_engines_withdraw(&engines);
     return status;
 }

@@ -1,20 +1,25 @@
 /*
  * serve.h: `lumen serve` and the process that hosts its engines, for a program that says which engines there are.
  *
- *     if (strcmp(name, "serve") == 0)
- *         return serve_run(&(host_table_options){0}, count, arguments);
- *     if (strcmp(name, "engine-host") == 0)
- *         return serve_host(&(host_table_options){0}, count, arguments);
+ *     static const serve_program program = {.offer = lumen_engines_offer, .open_library = lumen_engines_open_library};
+ *     if (strcmp(name, "serve") == 0)       return serve_run(&program, count, arguments);
+ *     if (strcmp(name, "engine-host") == 0) return serve_host(&program, count, arguments);
  *
- * `lumen` is such a program, and so is the one that the tests run, which has engines that are slow, hang and crash. The
- * options' concepts_path is filled in from the command line.
+ * `lumen` is such a program, and so is the one that the tests run, which has engines that are slow, hang and crash.
  */
 #ifndef LUMEN_CLI_SERVE_H
 #define LUMEN_CLI_SERVE_H
 
-#include "host/table.h"
+#include "host/host.h"
 
-int serve_run(const host_table_options *engines, int count, char **arguments);
-int serve_host(const host_table_options *engines, int count, char **arguments);
+typedef struct serve_program {
+    /* Makes the table of engines, for lumen_engines_withdraw; `concepts` names a file of further shapes, or is NULL. */
+    lumen_status (*offer)(const char *concepts, host_engines *out, lumen_error *error);
+    /* Opens a library that knows the same engines. */
+    lumen_status (*open_library)(const char *concepts, lumen **out, lumen_error *error);
+} serve_program;
+
+int serve_run(const serve_program *program, int count, char **arguments);
+int serve_host(const serve_program *program, int count, char **arguments);
 
 #endif

@@ -1,4 +1,4 @@
-#include "host/table.h"
+#include "host/lumen_engines.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,17 +15,19 @@ static const size_t CONCEPTS_BYTES_MAX = (size_t)16 << 20;
 /* What opening liblumen takes, for the order of loading; measured on 64-bit Linux. */
 static const uint64_t LIBRARY_BYTES = (uint64_t)4 << 20;
 
-struct host_table {
-    host_table_options options;
+/* What a table of host_engines points into. */
+typedef struct engine_table {
+    const char *concepts;
+    lumen_engines_more more;
     lumen *library; /* while its model is loaded */
     model models[1];
-    host_engine engines[1 + HOST_TABLE_MORE_MAX];
-    host_engines offered;
-};
+    host_engine engines[1 + LUMEN_ENGINES_MORE_MAX];
+    size_t engine_count;
+} engine_table;
 
 static const char *const needs_the_library[] = {"procedural", NULL};
 
-/* ---- The model: an open library --------------------------------------------------------------------------------- */
+/* ---- The library --------------------------------------------------------------------------------- */
 
 /* A whole file as a text that the caller frees. */
 static lumen_status read_text(const char *path, char **text, lumen_error *error)
@@ -57,6 +59,20 @@ static lumen_status read_text(const char *path, char **text, lumen_error *error)
         buffer_close(&bytes);
     return status;
 }
+
+lumen_status lumen_engines_open_library(const char *concepts, lumen **out, lumen_error *error)
+{
+    char *text = NULL;
+    *out = NULL;
+    lumen_status status = concepts != NULL ? read_text(concepts, &text, error) : LUMEN_OK;
+    if (status == LUMEN_OK)
+        status = lumen_open(&(lumen_options){.concepts = text, .concepts_name = concepts}, out, error);
+    free(text);
+    return status;
+}
+
+/* ---- The model: an open library ------------------------------------------------------------------------------------
+ */
 
 /* 0 when the system does not say. */
 static uint64_t resident_bytes(void)
@@ -92,20 +108,29 @@ lumen_status host_table_open_library(const host_table_options *options, lumen **
 
 static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error)
 {
-    host_table *table = self;
+    engine_table *table = self;
     uint64_t before = resident_bytes();
+<<<<<<< HEAD:src/host/table.c
     lumen_status status = host_table_open_library(&table->options, &table->library, error);
+=======
+    lumen_status status = lumen_engines_open_library(table->concepts, &table->library, error);
+    if (status == LUMEN_OK && table->more.add != NULL)
+        status = table->more.add(table->library, error);
+    if (status != LUMEN_OK) {
+        lumen_close(table->library);
+        table->library = NULL;
+        return status;
+    }
+>>>>>>> svc-host:src/host/lumen_engines.c
     uint64_t after = resident_bytes();
-    if (status == LUMEN_OK && after > before)
+    if (after > before)
         *bytes = after - before;
-    return status;
+    return LUMEN_OK;
 }
 
 static void unload_library(void *self)
 {
-    host_table *table = self;
-    if (table->options.closing != NULL)
-        table->options.closing(table->options.user);
+    engine_table *table = self;
     lumen_close(table->library);
     table->library = NULL;
 }
@@ -117,48 +142,55 @@ static void unload_library(void *self)
 static void generate_in_library(void *self, const lumen_request *requests, size_t count, lumen_shape **shapes,
                                 lumen_status *statuses, lumen_error *errors)
 {
-    host_table *table = self;
+    engine_table *table = self;
     for (size_t i = 0; i < count; i++)
         statuses[i] = lumen_generate(table->library, &requests[i], &shapes[i], &errors[i]);
 }
 
-static void add_engine(host_table *table, const char *name)
+static void add_engine(engine_table *table, const char *name)
 {
-    table->engines[table->offered.engine_count++] = (host_engine){
+    table->engines[table->engine_count++] = (host_engine){
         .name = name, .batch_max = 1, .models = needs_the_library, .generate = generate_in_library, .self = table};
 }
 
-lumen_status host_table_open(const host_table_options *options, host_table **out, lumen_error *error)
+lumen_status lumen_engines_offer_more(const char *concepts, const lumen_engines_more *more, host_engines *out,
+                                      lumen_error *error)
 {
-    *out = NULL;
-    size_t more = 0;
-    while (options->more != NULL && options->more[more] != NULL)
-        if (++more > HOST_TABLE_MORE_MAX)
+    *out = (host_engines){0};
+    size_t count = 0;
+    while (more != NULL && more->names[count] != NULL)
+        if (++count > LUMEN_ENGINES_MORE_MAX)
             return lumen_fail(error, LUMEN_ERROR_INVALID, "there are more than %d further engines; leave some out",
-                              HOST_TABLE_MORE_MAX);
-    host_table *table = calloc(1, sizeof *table);
+                              LUMEN_ENGINES_MORE_MAX);
+    engine_table *table = calloc(1, sizeof *table);
     if (table == NULL)
         return lumen_fail_memory(error, "the table of engines");
-    table->options = *options;
+    table->concepts = concepts;
     table->models[0] = (model){.name = needs_the_library[0],
                                .bytes = LIBRARY_BYTES,
                                .load = load_library,
                                .unload = unload_library,
                                .self = table};
-    table->offered = (host_engines){.models = table->models, .model_count = 1, .engines = table->engines};
     add_engine(table, "procedural");
-    for (size_t i = 0; i < more; i++)
-        add_engine(table, options->more[i]);
-    *out = table;
+    if (more != NULL)
+        table->more = *more;
+    for (size_t i = 0; i < count; i++)
+        add_engine(table, more->names[i]);
+    *out = (host_engines){.models = table->models,
+                          .model_count = sizeof table->models / sizeof *table->models,
+                          .engines = table->engines,
+                          .engine_count = table->engine_count};
     return LUMEN_OK;
 }
 
-const host_engines *host_table_offered(const host_table *table)
+lumen_status lumen_engines_offer(const char *concepts, host_engines *out, lumen_error *error)
 {
-    return &table->offered;
+    return lumen_engines_offer_more(concepts, NULL, out, error);
 }
 
-void host_table_close(host_table *table)
+void lumen_engines_withdraw(host_engines *offered)
 {
-    free(table);
+    if (offered->engine_count > 0)
+        free(offered->engines[0].self); /* the table */
+    *offered = (host_engines){0};
 }
