@@ -109,7 +109,8 @@ int serve_run(const serve_program *program, int count, char **arguments)
     const log_options logging = {.descriptor = STDERR_FILENO, .format = settings.format, .least = settings.level};
     library_opener opener = {.program = program, .concepts = settings.concepts};
     const char *host_arguments[] = {"lumen", "engine-host", settings.concepts != NULL ? settings.concepts : "", NULL};
-    if (log_open(&logging, &log, &error) != LUMEN_OK || program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
+    if (log_open(&logging, &log, &error) != LUMEN_OK ||
+        program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
         result = complain(EXIT_FAILED, "%s", error.message);
     } else {
         settings.service.engines = &engines;

@@ -87,32 +87,10 @@ static uint64_t resident_bytes(void)
     return known && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
 }
 
-lumen_status host_table_open_library(const host_table_options *options, lumen **out, lumen_error *error)
-{
-    *out = NULL;
-    char *concepts = NULL;
-    lumen_status status = LUMEN_OK;
-    if (options->concepts_path != NULL)
-        status = read_text(options->concepts_path, &concepts, error);
-    if (status == LUMEN_OK)
-        status =
-            lumen_open(&(lumen_options){.concepts = concepts, .concepts_name = options->concepts_path}, out, error);
-    free(concepts);
-    if (status == LUMEN_OK && options->opened != NULL &&
-        (status = options->opened(options->user, *out, error)) != LUMEN_OK) {
-        lumen_close(*out);
-        *out = NULL;
-    }
-    return status;
-}
-
 static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error)
 {
     engine_table *table = self;
     uint64_t before = resident_bytes();
-<<<<<<< HEAD:src/host/table.c
-    lumen_status status = host_table_open_library(&table->options, &table->library, error);
-=======
     lumen_status status = lumen_engines_open_library(table->concepts, &table->library, error);
     if (status == LUMEN_OK && table->more.add != NULL)
         status = table->more.add(table->library, error);
@@ -121,7 +99,6 @@ static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error
         table->library = NULL;
         return status;
     }
->>>>>>> svc-host:src/host/lumen_engines.c
     uint64_t after = resident_bytes();
     if (after > before)
         *bytes = after - before;
