@@ -33,10 +33,10 @@ static int stop(void **state)
     return 0;
 }
 
+/* Less than a second. */
 static void pause_for(double seconds)
 {
-    nanosleep(&(struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (time_t)seconds) * 1e9)},
-              NULL);
+    nanosleep(&(struct timespec){.tv_nsec = (long)(seconds * 1e9)}, NULL);
 }
 
 /* Sends `text` at a byte every 10 ms, over and over, until the server closes. Returns after how many seconds it did. */
