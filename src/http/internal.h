@@ -136,7 +136,7 @@ struct http_server {
     pthread_t sweeper;
     bool sweeper_runs;
     atomic_bool sweeper_ends;
-    uint64_t tick_ns;
+    uint64_t tick_ns, walk_ns;
 
     pthread_mutex_t connections_lock;
     connection *connections;

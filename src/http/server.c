@@ -18,8 +18,9 @@ enum {
     BODY_DEFAULT = 64 * 1024,
     DISCARD_MIN = 16 * 1024 * 1024,
     CONNECTION_SLACK = 256, /* accepted while the limit was being reached */
-    TICK_MAX_MS = 100,
-    TICK_MIN_MS = 5,
+    TICK_MIN_MS = 5,        /* of the sweeper; with longer deadlines: */
+    TICK_MAX_MS = 100,      /* who of those that wait has left? */
+    WALK_MAX_MS = 250,      /* who of all is late? */
 };
 
 #define STOP_GRACE_NS 1000000000u
@@ -126,6 +127,12 @@ static unsigned limit_connections(unsigned wanted, log_sink *log)
     return (unsigned)(files.rlim_cur - reserved);
 }
 
+static uint64_t tick(uint64_t wanted_ns, uint64_t most_ms)
+{
+    uint64_t most = most_ms * 1000000u, least = TICK_MIN_MS * 1000000u;
+    return wanted_ns > most ? most : wanted_ns < least ? least : wanted_ns;
+}
+
 static void read_options(http_server *server, const http_options *options)
 {
     server->log = options->log;
@@ -142,11 +149,8 @@ static void read_options(http_server *server, const http_options *options)
     least = server->body_ns < least ? server->body_ns : least;
     least = server->idle_ns < least ? server->idle_ns : least;
     least = server->send_ns < least ? server->send_ns : least;
-    server->tick_ns = least / 8;
-    if (server->tick_ns > TICK_MAX_MS * 1000000u)
-        server->tick_ns = TICK_MAX_MS * 1000000u;
-    if (server->tick_ns < TICK_MIN_MS * 1000000u)
-        server->tick_ns = TICK_MIN_MS * 1000000u;
+    server->walk_ns = tick(least / 8, WALK_MAX_MS);
+    server->tick_ns = tick(least / 8, TICK_MAX_MS);
 }
 
 static unsigned count_threads(unsigned wanted)

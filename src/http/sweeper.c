@@ -1,7 +1,7 @@
 /*
  * sweeper.c: the thread that sees what libmicrohttpd does not.
  *
- * Every tick it
+ * Again and again it
  *   - shuts the connections whose deadline has passed. libmicrohttpd notices the shut socket and ends the connection in
  *     its own thread; nothing else may close a socket that it uses. The list is locked meanwhile, and a connection
  *     leaves the list before its socket is closed, so that a descriptor used anew is never touched;
@@ -25,7 +25,7 @@
 enum {
     LINGER_BYTES_MAX = 32 * 1024 * 1024,
     LINGER_ROUND_BYTES = 1024 * 1024,
-    FIRST_BYTE_CHECKS = 8,
+    FIRST_BYTE_CHECKS = 4,
     STATE_CLOSE_WAIT = 8
 };
 
@@ -284,16 +284,20 @@ static void *sweep_for_ever(void *user)
 {
     sweep *now = user;
     http_server *server = now->server;
-    uint64_t next = 0;
+    uint64_t next = 0, next_walk = 0;
     while (!atomic_load_explicit(&server->sweeper_ends, memory_order_acquire)) {
         uint64_t time = now_ns();
         linger(now, time);
-        if (time >= next) {
+        bool shutting = atomic_load(&server->shutting);
+        if (time >= next_walk || shutting) {
             shut_late(server, time);
-            tell_left(now, find_left(now, time));
-            next = now_ns() + server->tick_ns;
+            next_walk = time + server->walk_ns;
         }
-        rest(now, next);
+        if (time >= next || shutting) {
+            tell_left(now, find_left(now, time));
+            next = time + server->tick_ns;
+        }
+        rest(now, next < next_walk ? next : next_walk);
     }
     take_lingering(now, 0);
     for (size_t i = 0; i < now->lingering_count; i++)
