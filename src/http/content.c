@@ -49,7 +49,7 @@ size_t response_add_headers(struct MHD_Response *response, const http_header *he
     return refused;
 }
 
-/* ---- The public side ------------------------------------------------------------------------------------------ */
+/* ---- The public side ------------------------------------------------------------------------------------------- */
 
 http_content *http_content_create(blob *body, const http_header *headers, size_t count)
 {
@@ -105,7 +105,7 @@ const blob *http_content_body(const http_content *content)
     return content->body;
 }
 
-/* ---- Responses ------------------------------------------------------------------------------------------------ */
+/* ---- Responses ------------------------------------------------------------------------------------------------- */
 
 struct MHD_Response *content_response(const http_content *content)
 {

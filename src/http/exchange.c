@@ -17,7 +17,7 @@ void exchange_reset(http_exchange *exchange)
     exchange->body_capacity = sizeof exchange->body_inline;
 }
 
-/* ---- The request ------------------------------------------------------------------------------------------------ */
+/* ---- The request ----------------------------------------------------------------------------------------------- */
 
 const char *http_method(const http_exchange *exchange)
 {
@@ -98,7 +98,7 @@ void *http_state(const http_exchange *exchange)
     return exchange->state;
 }
 
-/* ---- The answer ------------------------------------------------------------------------------------------------- */
+/* ---- The answer ------------------------------------------------------------------------------------------------ */
 
 void waiting_add(http_exchange *exchange)
 {

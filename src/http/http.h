@@ -41,7 +41,7 @@ typedef struct http_server http_server;
 typedef struct http_exchange http_exchange;
 typedef struct http_content http_content;
 
-/* ---- Content ------------------------------------------------------------------------------------------- */
+/* ---- Content --------------------------------------------------------------------------------------------------- */
 
 typedef struct http_header {
     const char *name;
@@ -56,7 +56,7 @@ http_content *http_content_keep(http_content *content);
 void http_content_release(http_content *content);
 const blob *http_content_body(const http_content *content);
 
-/* ---- Exchanges ------------------------------------------------------------------------------------------- */
+/* ---- Exchanges ------------------------------------------------------------------------------------------------- */
 
 /* One request and its answer. What the accessors return lives until `done` has returned. */
 const char *http_method(const http_exchange *exchange);
@@ -86,7 +86,7 @@ void http_answer(http_exchange *exchange, unsigned status, http_content *content
  * when the client left; then the answer is thrown away. */
 void http_wait(http_exchange *exchange);
 
-/* ---- Streams ------------------------------------------------------------------------------------------------ */
+/* ---- Streams --------------------------------------------------------------------------------------------------- */
 
 /* Answers with a body that is sent piece by piece (Server-Sent Events). The stream is yours until http_stream_close. */
 typedef struct http_stream http_stream;

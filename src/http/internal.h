@@ -29,7 +29,9 @@ enum {
     HTTP_STREAM_BACKLOG = 256 * 1024, /* bytes that may wait in a stream */
     HTTP_LISTENERS_MAX = 8,           /* addresses of one name */
     HTTP_THREADS_MAX = 8,
-    HTTP_LINGERING_MAX = 256
+    HTTP_LINGERING_MAX = 256,
+    /* What libmicrohttpd has for a connection: request line, headers and their list, then the headers of the answer. */
+    HTTP_CONNECTION_MEMORY = 16 * 1024
 };
 
 #define HTTP_NEVER     UINT64_MAX
@@ -97,11 +99,13 @@ struct connection {
     atomic_uint requests; /* so far: tells the sweeper one idle time from the next */
 
     /* The sweeper's own. */
-    unsigned seen_requests;
-    uint64_t seen_bytes;    /* received by the kernel when the idle time was first seen */
-    uint64_t seen_ns;       /* when the kernel was last asked */
+    unsigned seen_requests; /* how many there were when it was last seen idle */
+    uint64_t seen_ns;       /* when, or when the kernel was last asked */
+    bool asked;
+    uint64_t seen_bytes;    /* received by the kernel when it was first asked in this idle time */
     uint64_t first_byte_ns; /* of the request whose line is not complete; 0: none yet */
-    bool late;
+    bool ended;             /* the client has closed its side */
+    bool late;              /* shut: server->connections_lock */
 
     bool linger; /* the last answer went out before its request was read */
     http_exchange exchange;
@@ -132,12 +136,11 @@ struct http_server {
     pthread_t sweeper;
     bool sweeper_runs;
     atomic_bool sweeper_ends;
-    uint64_t tick_ns;
+    uint64_t tick_ns, walk_ns;
 
     pthread_mutex_t connections_lock;
     connection *connections;
     atomic_uint connection_count;
-    bool shutting;                         /* every connection is to be shut */
     int lingering_new[HTTP_LINGERING_MAX]; /* handed to the sweeper */
     size_t lingering_new_count;
 
@@ -148,6 +151,7 @@ struct http_server {
 
     /* Stopping. */
     atomic_bool stopping; /* requests are refused */
+    atomic_bool shutting; /* every connection is to be shut */
     pthread_mutex_t stop_lock;
     pthread_cond_t exchange_over;
 
@@ -175,7 +179,7 @@ static inline void connection_enter(connection *link, phase next, uint64_t deadl
     atomic_store_explicit(&link->phase, (unsigned)next, memory_order_release);
 }
 
-/* ---- content.c ----------------------------------------------------------------------------------------------- */
+/* ---- content.c ------------------------------------------------------------------------------------------------- */
 
 /* The prebuilt response of a content; lives as long as the content. */
 struct MHD_Response *content_response(const http_content *content);
@@ -188,7 +192,7 @@ struct MHD_Response *content_response_with(http_server *server, const http_conte
 /* Adds headers; those that are malformed are left out and counted. */
 size_t response_add_headers(struct MHD_Response *response, const http_header *headers, size_t count);
 
-/* ---- exchange.c ----------------------------------------------------------------------------------------------- */
+/* ---- exchange.c ------------------------------------------------------------------------------------------------ */
 
 /* Makes the exchange ready for the next request. */
 void exchange_reset(http_exchange *exchange);
@@ -204,7 +208,15 @@ void exchange_settle(http_exchange *exchange, const exchange_answer *answer);
 void waiting_add(http_exchange *exchange);
 void waiting_remove(http_exchange *exchange);
 
-/* ---- stream.c --------------------------------------------------------------------------------------------------- */
+/* ---- request.c ------------------------------------------------------------------------------------------------ */
+
+/* Callbacks of libmicrohttpd; `user` is the server. What request_notice returns is `*state` of the others. */
+void *request_notice(void *user, const char *target, struct MHD_Connection *raw);
+enum MHD_Result request_take(void *user, struct MHD_Connection *raw, const char *path, const char *method,
+                             const char *version, const char *body, size_t *body_size, void **state);
+void request_end(void *user, struct MHD_Connection *raw, void **state, enum MHD_RequestTerminationCode reason);
+
+/* ---- stream.c -------------------------------------------------------------------------------------------------- */
 
 /* The client left: nothing more will be taken, and the exchange ends. */
 void stream_leave(http_stream *stream);
@@ -215,15 +227,13 @@ uint64_t stream_detach(http_stream *stream);
 /* Since when bytes have waited without any being taken; HTTP_NEVER: none wait. */
 uint64_t stream_stuck_since(http_stream *stream);
 
-/* ---- listener.c ---------------------------------------------------------------------------------------------------
- */
+/* ---- listener.c ------------------------------------------------------------------------------------------------ */
 
 lumen_status listener_bind(http_server *server, const char *address, uint16_t port, lumen_error *error);
 lumen_status listener_start(http_server *server, lumen_error *error);
 void listener_stop(http_server *server); /* harmless when it does not run */
 
-/* ---- sweeper.c ----------------------------------------------------------------------------------------------------
- */
+/* ---- sweeper.c ------------------------------------------------------------------------------------------------- */
 
 lumen_status sweeper_start(http_server *server, lumen_error *error);
 void sweeper_stop(http_server *server); /* harmless when it does not run */

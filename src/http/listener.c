@@ -20,7 +20,7 @@
 
 enum { ACCEPT_PAUSE_MS = 50 };
 
-/* ---- Binding ---------------------------------------------------------------------------------------------------- */
+/* ---- Binding --------------------------------------------------------------------------------------------------- */
 
 static void set_option(int socket, int level, int option, int value)
 {
@@ -113,9 +113,14 @@ lumen_status listener_bind(http_server *server, const char *address, uint16_t po
     return LUMEN_OK;
 }
 
-/* ---- Accepting -------------------------------------------------------------------------------------------------- */
+/* ---- Accepting ------------------------------------------------------------------------------------------------- */
 
-/* Accepts what is there. False: out of descriptors or memory, better to wait a little. */
+static bool is_full(http_server *server)
+{
+    return atomic_load_explicit(&server->connection_count, memory_order_relaxed) >= server->connections_max;
+}
+
+/* Accepts what is there. False: the limit is reached, or descriptors or memory ran out; better to wait a little. */
 static bool accept_some(http_server *server, int listening)
 {
     for (int i = 0; i < 64; i++) {
@@ -127,8 +132,8 @@ static bool accept_some(http_server *server, int listening)
         atomic_fetch_add_explicit(&server->accepted, 1, memory_order_relaxed);
         /* It closes the socket itself where it cannot take it. */
         MHD_add_connection(server->daemon, socket, (const struct sockaddr *)&address, size);
-        if (atomic_load_explicit(&server->connection_count, memory_order_relaxed) >= server->connections_max)
-            return true;
+        if (is_full(server))
+            return false;
     }
     return true;
 }
@@ -141,13 +146,12 @@ static void *listen_for_ever(void *user)
         sockets[i + 1] = (struct pollfd){.fd = server->listeners[i], .events = POLLIN};
     bool told = false;
     while (!atomic_load_explicit(&server->quiescing, memory_order_acquire)) {
+        if (poll(sockets, (nfds_t)server->listener_count + 1, -1) <= 0)
+            continue;
         /* At the limit further clients wait in the kernel's queue until somebody leaves. */
-        bool full = atomic_load_explicit(&server->connection_count, memory_order_relaxed) >= server->connections_max;
-        bool pause = full;
-        if (!full && poll(sockets, (nfds_t)server->listener_count + 1, -1) > 0)
-            for (size_t i = 1; i <= server->listener_count; i++)
-                if (sockets[i].revents != 0 && !accept_some(server, sockets[i].fd))
-                    pause = true;
+        bool pause = is_full(server);
+        for (size_t i = 1; i <= server->listener_count && !pause; i++)
+            pause = sockets[i].revents != 0 && !accept_some(server, sockets[i].fd);
         if (pause && !told)
             log_write(server->log, LOG_WARNING, "no more connections can be accepted until others are closed",
                       LOG_FIELDS(log_integer("connections", atomic_load(&server->connection_count)),

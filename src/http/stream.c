@@ -44,6 +44,17 @@ static void wake(http_stream *stream)
     MHD_resume_connection(stream->link->raw);
 }
 
+/* Nothing more will be sent. The socket is shut, since a client that does not read keeps libmicrohttpd from asking for
+ * more; while `link` is there it is open. The lock is held. */
+static void break_off(http_stream *stream)
+{
+    stream->broken = true;
+    if (stream->link == NULL)
+        return;
+    shutdown(stream->link->socket, SHUT_RDWR);
+    wake(stream);
+}
+
 /* libmicrohttpd asks for up to `room` bytes. Nothing there: the connection sleeps until there is. */
 static ssize_t read_stream(void *user, uint64_t position, char *out, size_t room)
 {
@@ -71,15 +82,12 @@ static ssize_t read_stream(void *user, uint64_t position, char *out, size_t room
     return size;
 }
 
-/* ---- The server's side --------------------------------------------------------------------------------------------
- */
+/* ---- The server's side ----------------------------------------------------------------------------------------- */
 
 void stream_leave(http_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
-    stream->broken = true;
-    if (stream->link != NULL)
-        wake(stream);
+    break_off(stream);
     pthread_mutex_unlock(&stream->lock);
 }
 
@@ -102,8 +110,7 @@ uint64_t stream_stuck_since(http_stream *stream)
     return since;
 }
 
-/* ---- The handler's side -------------------------------------------------------------------------------------------
- */
+/* ---- The handler's side ---------------------------------------------------------------------------------------- */
 
 http_stream *http_stream_open(http_exchange *exchange, unsigned status, const http_header *headers, size_t count)
 {
@@ -134,32 +141,35 @@ http_stream *http_stream_open(http_exchange *exchange, unsigned status, const ht
     return stream;
 }
 
+/* Makes room in front and appends; false: more would wait than may. The lock is held. */
+static bool queue_bytes(http_stream *stream, const void *bytes, size_t size)
+{
+    buffer *queue = &stream->queue;
+    size_t waiting = queue->size - stream->taken;
+    if (size > HTTP_STREAM_BACKLOG - waiting)
+        return false;
+    if (waiting == 0)
+        stream->stuck_since_ns = coarse_now_ns();
+    if (stream->taken >= STREAM_COMPACT_BYTES || waiting == 0) {
+        if (waiting > 0)
+            memmove(queue->data, queue->data + stream->taken, waiting);
+        queue->size = waiting;
+        stream->taken = 0;
+    }
+    buffer_append(queue, bytes, size);
+    return !buffer_failed(queue);
+}
+
 bool http_stream_send(http_stream *stream, const void *bytes, size_t size)
 {
     if (stream == NULL)
         return false;
     pthread_mutex_lock(&stream->lock);
-    bool taken = false;
-    size_t waiting = stream->queue.size - stream->taken;
-    if (!stream->broken && !stream->closed) {
-        if (size > HTTP_STREAM_BACKLOG - waiting) {
-            stream->broken = true;
-        } else {
-            if (stream->taken == stream->queue.size || stream->taken >= STREAM_COMPACT_BYTES) {
-                if (waiting > 0)
-                    memmove(stream->queue.data, stream->queue.data + stream->taken, waiting);
-                stream->queue.size = waiting;
-                stream->taken = 0;
-            }
-            if (waiting == 0)
-                stream->stuck_since_ns = coarse_now_ns();
-            buffer_append(&stream->queue, bytes, size);
-            taken = !buffer_failed(&stream->queue);
-            stream->broken = !taken;
-        }
-        if (stream->link != NULL)
-            wake(stream);
-    }
+    bool taken = !stream->broken && !stream->closed && queue_bytes(stream, bytes, size);
+    if (taken && stream->link != NULL)
+        wake(stream);
+    else if (!taken && !stream->broken)
+        break_off(stream);
     pthread_mutex_unlock(&stream->lock);
     return taken;
 }

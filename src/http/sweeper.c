@@ -1,7 +1,7 @@
 /*
  * sweeper.c: the thread that sees what libmicrohttpd does not.
  *
- * Every tick it
+ * Again and again it
  *   - shuts the connections whose deadline has passed. libmicrohttpd notices the shut socket and ends the connection in
  *     its own thread; nothing else may close a socket that it uses. The list is locked meanwhile, and a connection
  *     leaves the list before its socket is closed, so that a descriptor used anew is never touched;
@@ -22,7 +22,12 @@
 #include "http/internal.h"
 
 #define LINGER_QUIET_NS 5000000000u /* a client that sends nothing for so long is not sending */
-enum { LINGER_BYTES_MAX = 32 * 1024 * 1024, LINGER_ROUND_BYTES = 1024 * 1024, FIRST_BYTE_CHECKS = 8 };
+enum {
+    LINGER_BYTES_MAX = 32 * 1024 * 1024,
+    LINGER_ROUND_BYTES = 1024 * 1024,
+    FIRST_BYTE_CHECKS = 4,
+    STATE_CLOSE_WAIT = 8
+};
 
 typedef struct lingering {
     int socket;
@@ -46,51 +51,55 @@ void sweeper_wake(http_server *server)
         log_write(server->log, LOG_ERROR, "the thread that watches connections cannot be woken", LOG_NO_FIELDS);
 }
 
-/* ---- Deadlines -------------------------------------------------------------------------------------------------- */
+/* ---- Deadlines ------------------------------------------------------------------------------------------------- */
 
-/* Bytes that the kernel has received on a socket so far; 0 where it does not say. */
-static uint64_t bytes_received(int socket)
+/* Asks the kernel about an idle connection: has the client closed its side, and have bytes come? */
+static void ask_kernel(connection *link, uint64_t now)
 {
     struct tcp_info info;
     memset(&info, 0, sizeof info);
     socklen_t size = sizeof info;
-    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
-        return 0;
-    return info.tcpi_bytes_received;
+    if (getsockopt(link->socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        return;
+    if (!link->asked)
+        link->seen_bytes = link->seen_requests == 0 ? 0 : info.tcpi_bytes_received;
+    if (info.tcpi_bytes_received > link->seen_bytes)
+        link->first_byte_ns = now;
+    link->ended = info.tcpi_state == STATE_CLOSE_WAIT;
+    link->asked = true;
+    link->seen_ns = now;
 }
 
 /*
- * When the deadline of an idle connection is. libmicrohttpd says nothing before the first line of a request is
- * complete, so the kernel is asked, a few times in the time that headers may take, whether bytes have come: then that
- * time runs. What came before the connection was first seen idle is not counted; such a request has idle_seconds.
+ * libmicrohttpd says nothing before the first line of a request is complete, so the kernel is asked, once at the
+ * second sight of an idle connection (a busy one is never seen twice) and then a few times in the time that headers may
+ * take, whether bytes have come: from then on that time runs. What came before is not noticed; such a request has
+ * idle_seconds.
+ *
+ * The end of a client that sent it along with its request is not noticed by libmicrohttpd either (the one edge of
+ * epoll told of both), and the client may be waiting for our end.
  */
-static uint64_t idle_deadline(connection *link, uint64_t now)
+static bool idle_is_over(connection *link, uint64_t now)
 {
     const http_server *server = link->server;
     unsigned requests = atomic_load_explicit(&link->requests, memory_order_relaxed);
-    bool first = link->seen_ns == 0 || requests != link->seen_requests;
-    if (first || (link->first_byte_ns == 0 && now - link->seen_ns >= server->header_ns / FIRST_BYTE_CHECKS)) {
-        uint64_t bytes = bytes_received(link->socket);
-        if (first) {
-            link->first_byte_ns = 0;
-            link->seen_requests = requests;
-            link->seen_bytes = requests == 0 ? 0 : bytes;
-        }
-        if (bytes > link->seen_bytes)
-            link->first_byte_ns = now;
+    if (link->seen_ns == 0 || requests != link->seen_requests) {
+        link->seen_requests = requests;
         link->seen_ns = now;
+        link->first_byte_ns = 0;
+        link->asked = false;
+        return false;
     }
-    uint64_t deadline = atomic_load_explicit(&link->deadline_ns, memory_order_relaxed);
-    if (link->first_byte_ns != 0 && link->first_byte_ns + server->header_ns < deadline)
-        return link->first_byte_ns + server->header_ns;
-    return deadline;
+    if (!link->asked || (link->first_byte_ns == 0 && now - link->seen_ns >= server->header_ns / FIRST_BYTE_CHECKS))
+        ask_kernel(link, now);
+    return link->ended || (link->first_byte_ns != 0 && now > link->first_byte_ns + server->header_ns);
 }
 
 static bool is_late(connection *link, uint64_t now)
 {
     unsigned where = atomic_load_explicit(&link->phase, memory_order_acquire);
-    if (where == PHASE_IDLE)
-        return now > idle_deadline(link, now);
+    if (where == PHASE_IDLE && idle_is_over(link, now))
+        return true;
     return now > atomic_load_explicit(&link->deadline_ns, memory_order_relaxed);
 }
 
@@ -104,15 +113,14 @@ static void shut_late(http_server *server, uint64_t now)
         if (!late && !server->shutting)
             continue;
         link->late = true;
-        if (late)
+        if (late && !link->ended)
             atomic_fetch_add_explicit(&server->timed_out, 1, memory_order_relaxed);
         shutdown(link->socket, SHUT_RDWR);
     }
     pthread_mutex_unlock(&server->connections_lock);
 }
 
-/* ---- Clients that leave --------------------------------------------------------------------------------------------
- */
+/* ---- Clients that leave ---------------------------------------------------------------------------------------- */
 
 /* Room for all that wait; false when memory runs out: then some are looked at later. */
 static bool make_room(sweep *now, size_t count)
@@ -188,7 +196,7 @@ static void tell_left(sweep *now, size_t left)
     }
 }
 
-/* ---- Lingering -------------------------------------------------------------------------------------------------- */
+/* ---- Lingering ------------------------------------------------------------------------------------------------- */
 
 void sweeper_linger(http_server *server, int socket)
 {
@@ -249,8 +257,7 @@ static void linger(sweep *now, uint64_t time)
     now->lingering_count = kept;
 }
 
-/* ---- The thread ---------------------------------------------------------------------------------------------------
- */
+/* ---- The thread ------------------------------------------------------------------------------------------------ */
 
 /* Sleeps until the next tick, or until there is something to read. */
 static void rest(sweep *now, uint64_t until)
@@ -277,16 +284,20 @@ static void *sweep_for_ever(void *user)
 {
     sweep *now = user;
     http_server *server = now->server;
-    uint64_t next = 0;
+    uint64_t next = 0, next_walk = 0;
     while (!atomic_load_explicit(&server->sweeper_ends, memory_order_acquire)) {
         uint64_t time = now_ns();
         linger(now, time);
-        if (time >= next) {
+        bool shutting = atomic_load(&server->shutting);
+        if (time >= next_walk || shutting) {
             shut_late(server, time);
-            tell_left(now, find_left(now, time));
-            next = now_ns() + server->tick_ns;
+            next_walk = time + server->walk_ns;
         }
-        rest(now, next);
+        if (time >= next || shutting) {
+            tell_left(now, find_left(now, time));
+            next = time + server->tick_ns;
+        }
+        rest(now, next < next_walk ? next : next_walk);
     }
     take_lingering(now, 0);
     for (size_t i = 0; i < now->lingering_count; i++)
