@@ -15,10 +15,12 @@ enum {
 };
 
 /* To the letter, as SQLite keeps it: a file with anything else is not ours. In the order of their names. */
+#define SHAPE_COLUMNS                                                                                                  \
+    "key INTEGER PRIMARY KEY, version INTEGER NOT NULL, identity TEXT NOT NULL, packed_size INTEGER NOT NULL, "        \
+    "checksum INTEGER NOT NULL, last_used INTEGER NOT NULL"
 static const char *const schema[] = {
     "CREATE TABLE body (key INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
-    "CREATE TABLE shape (key INTEGER PRIMARY KEY, version INTEGER NOT NULL, identity TEXT NOT NULL, "
-    "packed_size INTEGER NOT NULL, checksum INTEGER NOT NULL, last_used INTEGER NOT NULL) STRICT",
+    "CREATE TABLE shape (" SHAPE_COLUMNS ") STRICT",
     "CREATE INDEX shape_by_use ON shape (last_used)",
 };
 enum { SCHEMA_OBJECTS = sizeof schema / sizeof *schema };

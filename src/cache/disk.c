@@ -48,9 +48,18 @@ int disk_measure(cache_disk *disk)
     int code = connection_number(&disk->writer, PAGES, &disk->pages);
     if (code == SQLITE_OK)
         code = connection_number(&disk->writer, FREE_PAGES, &disk->free_pages);
-    if (code == SQLITE_OK)
-        atomic_store_explicit(&disk->bytes, (uint64_t)(disk->pages * disk->page_bytes), memory_order_relaxed);
     return code;
+}
+
+int disk_publish(cache_disk *disk)
+{
+    int64_t items;
+    int code = connection_number(&disk->writer, COUNT, &items);
+    if (code != SQLITE_OK)
+        return code;
+    atomic_store_explicit(&disk->items, (uint64_t)items, memory_order_relaxed);
+    atomic_store_explicit(&disk->bytes, (uint64_t)(disk->pages * disk->page_bytes), memory_order_relaxed);
+    return SQLITE_OK;
 }
 
 static disk_outcome open_writer(cache_disk *disk, lumen_error *error)
@@ -71,7 +80,6 @@ static disk_outcome open_writer(cache_disk *disk, lumen_error *error)
              "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %d; "
              "PRAGMA wal_autocheckpoint = %d",
              LOG_BYTES_KEPT, LOG_PAGES);
-    int64_t items = 0;
     if (code == SQLITE_OK)
         code = connection_execute(writer, commands);
     if (code == SQLITE_OK)
@@ -81,16 +89,13 @@ static disk_outcome open_writer(cache_disk *disk, lumen_error *error)
     if (code == SQLITE_OK)
         code = disk_measure(disk);
     if (code == SQLITE_OK)
-        code = connection_number(writer, COUNT, &items);
+        code = disk_publish(disk);
     /* Does the file take writes at all? */
     if (code == SQLITE_OK)
         code = connection_run(writer, BEGIN);
     if (code == SQLITE_OK)
         code = connection_run(writer, COMMIT);
-    if (code != SQLITE_OK)
-        return disk_fail(disk, writer->database, code, error);
-    atomic_store_explicit(&disk->items, (uint64_t)items, memory_order_relaxed);
-    return DISK_FINE;
+    return code == SQLITE_OK ? DISK_FINE : disk_fail(disk, writer->database, code, error);
 }
 
 static disk_outcome open_reader(cache_disk *disk, lumen_error *error)

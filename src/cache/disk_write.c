@@ -229,9 +229,7 @@ disk_outcome disk_write(cache_disk *disk, disk_change *change, lumen_error *erro
             code = SQLITE_READONLY_DBMOVED;
     }
     if (code == SQLITE_OK) {
-        int64_t items;
-        if (connection_number(writer, COUNT, &items) == SQLITE_OK)
-            atomic_store_explicit(&disk->items, (uint64_t)items, memory_order_relaxed);
+        disk_publish(disk);
         return DISK_FINE;
     }
     disk_outcome outcome = disk_fail(disk, writer->database, code, error);

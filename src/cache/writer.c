@@ -404,8 +404,8 @@ static bool has_work(const cache_writer *writer, uint64_t now)
 /* With the lock held. One last round at least, which notes what was used. */
 static bool is_done(const cache_writer *writer, bool had_last_round, uint64_t now)
 {
-    return writer->closing && ((writer->first == NULL && had_last_round) || writer->gave_up ||
-                               now > writer->progress_at + CLOSE_SECONDS * SECOND);
+    return writer->closing && had_last_round &&
+           (writer->first == NULL || writer->gave_up || now > writer->progress_at + CLOSE_SECONDS * SECOND);
 }
 
 static void *run(void *argument)
