@@ -136,7 +136,7 @@ static int begin_file(sqlite3 *database)
     snprintf(commands, sizeof commands, "PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL", PAGE_BYTES);
     int code = execute(database, commands);
     if (code == SQLITE_OK)
-        code = execute(database, "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE");
+        code = execute(database, "BEGIN IMMEDIATE");
     for (size_t i = 0; i < SCHEMA_OBJECTS && code == SQLITE_OK; i++)
         code = execute(database, schema[i]);
     snprintf(commands, sizeof commands, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,

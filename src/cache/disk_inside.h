@@ -30,4 +30,8 @@ int disk_measure(cache_disk *disk);
 /* Lets others know the size and the number of rows, once they are committed. */
 int disk_publish(cache_disk *disk);
 
+/* disk_read through a connection of the caller's own. */
+disk_outcome disk_read_through(const cache_disk *disk, connection *through, uint64_t key, disk_found *found,
+                               lumen_error *error);
+
 #endif
