@@ -15,10 +15,12 @@ enum {
 };
 
 /* To the letter, as SQLite keeps it: a file with anything else is not ours. In the order of their names. */
+#define SHAPE_COLUMNS                                                                                                  \
+    "key INTEGER PRIMARY KEY, version INTEGER NOT NULL, identity TEXT NOT NULL, packed_size INTEGER NOT NULL, "        \
+    "checksum INTEGER NOT NULL, last_used INTEGER NOT NULL"
 static const char *const schema[] = {
     "CREATE TABLE body (key INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
-    ("CREATE TABLE shape (key INTEGER PRIMARY KEY, version INTEGER NOT NULL, identity TEXT NOT NULL, "
-     "packed_size INTEGER NOT NULL, checksum INTEGER NOT NULL, last_used INTEGER NOT NULL) STRICT"),
+    "CREATE TABLE shape (" SHAPE_COLUMNS ") STRICT",
     "CREATE INDEX shape_by_use ON shape (last_used)",
 };
 enum { SCHEMA_OBJECTS = sizeof schema / sizeof *schema };
@@ -134,7 +136,7 @@ static int begin_file(sqlite3 *database)
     snprintf(commands, sizeof commands, "PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL", PAGE_BYTES);
     int code = execute(database, commands);
     if (code == SQLITE_OK)
-        code = execute(database, "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE");
+        code = execute(database, "BEGIN IMMEDIATE");
     for (size_t i = 0; i < SCHEMA_OBJECTS && code == SQLITE_OK; i++)
         code = execute(database, schema[i]);
     snprintf(commands, sizeof commands, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,

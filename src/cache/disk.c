@@ -48,9 +48,18 @@ int disk_measure(cache_disk *disk)
     int code = connection_number(&disk->writer, PAGES, &disk->pages);
     if (code == SQLITE_OK)
         code = connection_number(&disk->writer, FREE_PAGES, &disk->free_pages);
-    if (code == SQLITE_OK)
-        atomic_store_explicit(&disk->bytes, (uint64_t)(disk->pages * disk->page_bytes), memory_order_relaxed);
     return code;
+}
+
+int disk_publish(cache_disk *disk)
+{
+    int64_t items;
+    int code = connection_number(&disk->writer, COUNT, &items);
+    if (code != SQLITE_OK)
+        return code;
+    atomic_store_explicit(&disk->items, (uint64_t)items, memory_order_relaxed);
+    atomic_store_explicit(&disk->bytes, (uint64_t)(disk->pages * disk->page_bytes), memory_order_relaxed);
+    return SQLITE_OK;
 }
 
 static disk_outcome open_writer(cache_disk *disk, lumen_error *error)
@@ -68,10 +77,9 @@ static disk_outcome open_writer(cache_disk *disk, lumen_error *error)
     }
     char commands[256];
     snprintf(commands, sizeof commands,
-             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %d; "
+             "PRAGMA journal_mode = %s; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %d; "
              "PRAGMA wal_autocheckpoint = %d",
-             LOG_BYTES_KEPT, LOG_PAGES);
-    int64_t items = 0;
+             disk->where.mappable ? "WAL" : "DELETE", LOG_BYTES_KEPT, LOG_PAGES);
     if (code == SQLITE_OK)
         code = connection_execute(writer, commands);
     if (code == SQLITE_OK)
@@ -81,16 +89,13 @@ static disk_outcome open_writer(cache_disk *disk, lumen_error *error)
     if (code == SQLITE_OK)
         code = disk_measure(disk);
     if (code == SQLITE_OK)
-        code = connection_number(writer, COUNT, &items);
+        code = disk_publish(disk);
     /* Does the file take writes at all? */
     if (code == SQLITE_OK)
         code = connection_run(writer, BEGIN);
     if (code == SQLITE_OK)
         code = connection_run(writer, COMMIT);
-    if (code != SQLITE_OK)
-        return disk_fail(disk, writer->database, code, error);
-    atomic_store_explicit(&disk->items, (uint64_t)items, memory_order_relaxed);
-    return DISK_FINE;
+    return code == SQLITE_OK ? DISK_FINE : disk_fail(disk, writer->database, code, error);
 }
 
 static disk_outcome open_reader(cache_disk *disk, lumen_error *error)
@@ -231,41 +236,61 @@ static disk_outcome copy_row(sqlite3_stmt *at, uint64_t key, cache_row *row, voi
     return DISK_FINE;
 }
 
-disk_outcome disk_read(cache_disk *disk, uint64_t key, disk_found *found, lumen_error *error)
+/* Reads a row as it stands, without looking into it. */
+static disk_outcome read_row(const cache_disk *disk, connection *through, uint64_t key, cache_row *row, void **memory,
+                             disk_found *found, lumen_error *error)
 {
-    *found = (disk_found){0};
-    cache_row row = {0};
-    void *memory = NULL;
-    disk_outcome outcome = DISK_SHUT;
-    pthread_mutex_lock(&disk->reading);
-    connection *reader = &disk->reader;
-    if (reader->database != NULL) {
-        sqlite3_stmt *at = reader->prepared[READ];
-        sqlite3_bind_int64(at, 1, (int64_t)key);
-        int code = sqlite3_step(at);
-        if (code == SQLITE_ROW) {
-            found->checksum = sqlite3_column_int64(at, READ_CHECKSUM);
-            outcome = copy_row(at, key, &row, &memory, error);
-        } else if ((code & 0xff) == SQLITE_TOOBIG) {
-            lumen_fail(error, LUMEN_ERROR_INVALID, "the stored shape %016llx is too large; it is made again",
-                       (unsigned long long)key);
-            outcome = DISK_BAD_ROW;
-        } else {
-            outcome = code == SQLITE_DONE ? DISK_NOTHING : disk_fail(disk, reader->database, code, error);
-        }
-        sqlite3_reset(at);
+    if (through->database == NULL)
+        return DISK_SHUT;
+    disk_outcome outcome;
+    sqlite3_stmt *at = through->prepared[READ];
+    sqlite3_bind_int64(at, 1, (int64_t)key);
+    int code = sqlite3_step(at);
+    if (code == SQLITE_ROW) {
+        found->checksum = sqlite3_column_int64(at, READ_CHECKSUM);
+        outcome = copy_row(at, key, row, memory, error);
+    } else if ((code & 0xff) == SQLITE_TOOBIG) {
+        lumen_fail(error, LUMEN_ERROR_INVALID, "the stored shape %016llx is too large; it is made again",
+                   (unsigned long long)key);
+        outcome = DISK_BAD_ROW;
+    } else {
+        outcome = code == SQLITE_DONE ? DISK_NOTHING : disk_fail(disk, through->database, code, error);
     }
-    pthread_mutex_unlock(&disk->reading);
-    if (outcome != DISK_FINE)
-        return outcome;
-    lumen_status status = row_decode(&row, &found->packed, error);
+    sqlite3_reset(at);
+    return outcome;
+}
+
+static disk_outcome decode(const cache_row *row, void *memory, disk_found *found, lumen_error *error)
+{
+    lumen_status status = row_decode(row, &found->packed, error);
     if (status != LUMEN_OK) {
         free(memory);
         return status == LUMEN_ERROR_MEMORY ? DISK_FAILED : DISK_BAD_ROW;
     }
     found->identity = memory;
-    found->identity_size = row.identity_size;
+    found->identity_size = row->identity_size;
     return DISK_FINE;
+}
+
+disk_outcome disk_read_through(const cache_disk *disk, connection *through, uint64_t key, disk_found *found,
+                               lumen_error *error)
+{
+    cache_row row;
+    void *memory = NULL;
+    *found = (disk_found){0};
+    disk_outcome outcome = read_row(disk, through, key, &row, &memory, found, error);
+    return outcome == DISK_FINE ? decode(&row, memory, found, error) : outcome;
+}
+
+disk_outcome disk_read(cache_disk *disk, uint64_t key, disk_found *found, lumen_error *error)
+{
+    cache_row row;
+    void *memory = NULL;
+    *found = (disk_found){0};
+    pthread_mutex_lock(&disk->reading);
+    disk_outcome outcome = read_row(disk, &disk->reader, key, &row, &memory, found, error);
+    pthread_mutex_unlock(&disk->reading);
+    return outcome == DISK_FINE ? decode(&row, memory, found, error) : outcome;
 }
 
 disk_outcome disk_recent(cache_disk *disk, uint64_t *keys, size_t room, size_t *count, lumen_error *error)

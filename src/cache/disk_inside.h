@@ -24,7 +24,14 @@ struct cache_disk {
 /* What a result code means, with a message. */
 disk_outcome disk_fail(const cache_disk *disk, sqlite3 *database, int code, lumen_error *error);
 
-/* Reads the size of the file. */
+/* Reads the size of the file, as it is within a transaction. */
 int disk_measure(cache_disk *disk);
+
+/* Lets others know the size and the number of rows, once they are committed. */
+int disk_publish(cache_disk *disk);
+
+/* disk_read through a connection of the caller's own. */
+disk_outcome disk_read_through(const cache_disk *disk, connection *through, uint64_t key, disk_found *found,
+                               lumen_error *error);
 
 #endif

@@ -109,7 +109,7 @@ static int note_uses(cache_disk *disk, const disk_change *change)
 }
 
 /* SQLITE_DONE when another identity has the key. A row of another identity that is itself damaged gives way. */
-static int look_for_other(cache_disk *disk, const disk_change *change, const disk_item *item)
+static int look_for_other(cache_disk *disk, const disk_item *item)
 {
     sqlite3_stmt *at = disk->writer.prepared[IDENTITY];
     sqlite3_bind_int64(at, 1, (int64_t)item->key);
@@ -124,17 +124,13 @@ static int look_for_other(cache_disk *disk, const disk_change *change, const dis
         return code == SQLITE_DONE ? SQLITE_OK : code;
     if (!other)
         return SQLITE_OK;
-    for (const disk_item *earlier = change->items; earlier < item; earlier++)
-        if (earlier->key == item->key && earlier->fate == DISK_WRITTEN)
-            return SQLITE_DONE;
     disk_found found;
-    disk_outcome outcome = disk_read(disk, item->key, &found, NULL);
-    bool sound = outcome == DISK_FINE && strcmp(found.identity, item->identity) != 0;
+    disk_outcome outcome = disk_read_through(disk, &disk->writer, item->key, &found, NULL);
     if (outcome == DISK_FINE) {
         blob_release(found.packed);
         free(found.identity);
     }
-    return sound ? SQLITE_DONE : SQLITE_OK;
+    return outcome == DISK_BAD_ROW ? SQLITE_OK : SQLITE_DONE;
 }
 
 static int put(cache_disk *disk, const disk_item *item, const cache_row *row)
@@ -170,7 +166,7 @@ static int write_item(cache_disk *disk, disk_change *change, disk_item *item)
         item->fate = DISK_TOO_LARGE;
         return SQLITE_OK;
     }
-    int code = look_for_other(disk, change, item);
+    int code = look_for_other(disk, item);
     if (code == SQLITE_DONE) {
         item->fate = DISK_COLLIDED;
         return SQLITE_OK;
@@ -229,9 +225,7 @@ disk_outcome disk_write(cache_disk *disk, disk_change *change, lumen_error *erro
             code = SQLITE_READONLY_DBMOVED;
     }
     if (code == SQLITE_OK) {
-        int64_t items;
-        if (connection_number(writer, COUNT, &items) == SQLITE_OK)
-            atomic_store_explicit(&disk->items, (uint64_t)items, memory_order_relaxed);
+        disk_publish(disk);
         return DISK_FINE;
     }
     disk_outcome outcome = disk_fail(disk, writer->database, code, error);

@@ -30,7 +30,9 @@ struct cache_entry {
     uint64_t used_at; /* nanoseconds of the monotonic clock; small numbers: warmed and not used since */
     size_t charge;    /* bytes that it counts for in memory */
 
-    bool waiting; /* for the disk; guarded by the writer's lock */
+    /* Guarded by the writer's lock. */
+    bool waiting;    /* for the disk */
+    bool unstorable; /* it is too large, or its key is taken there */
 
     size_t identity_size;
     char identity[]; /* zero-terminated */

@@ -8,12 +8,19 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 
 static const char FILE_NAME[] = "shapes.sqlite3";
+
+/* SQLite keeps the index of its write-ahead log in a file that it maps, and takes the space for it by writing one byte
+ * to every 4,096. Where blocks are smaller than that (a small ext4 has blocks of 1,024) the rest of them is taken when
+ * it is touched, and if there is none left then, the process gets SIGBUS. */
+enum { MAPPED_BLOCK_BYTES = 4096 };
+
 enum { LOCK_TRIES = 100, LOCK_PAUSE_NANOSECONDS = 50 * 1000 * 1000 };
 
 static lumen_status fail(lumen_error *error, const char *path, const char *what)
@@ -90,6 +97,8 @@ lumen_status place_enter(const char *folder, place *where, lumen_error *error)
         errno = ENAMETOOLONG;
         return fail(error, folder, "its name is too long");
     }
+    if (access(where->folder, W_OK) != 0)
+        return fail(error, folder, "it cannot be written to");
     where->lock = open(where->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (where->lock < 0)
         return fail(error, folder, "it could not be opened");
@@ -120,6 +129,8 @@ lumen_status place_enter(const char *folder, place *where, lumen_error *error)
     }
     where->device = present.st_dev;
     where->inode = present.st_ino;
+    struct statvfs system;
+    where->mappable = statvfs(where->folder, &system) == 0 && system.f_bsize >= MAPPED_BLOCK_BYTES;
     return LUMEN_OK;
 }
 
@@ -155,11 +166,14 @@ lumen_status place_set_aside(const place *where, const char *reason, char aside[
         errno = ENAMETOOLONG;
         return fail(error, where->folder, "its name is too long");
     }
-    /* The log goes first: were it left beside the next file, it would be taken for that one's. */
-    snprintf(from, sizeof from, "%.*s-wal", PATH_MAX - 16, where->file);
-    snprintf(to, sizeof to, "%.*s-wal", PATH_MAX - 16, aside);
-    if (rename(from, to) != 0 && errno != ENOENT)
-        return fail(error, where->folder, "the damaged file's log could not be renamed");
+    /* The logs go first: were one left beside the next file, it would be taken for that one's. */
+    static const char *const logs[] = {"wal", "journal"};
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        snprintf(from, sizeof from, "%.*s-%s", PATH_MAX - 16, where->file, logs[i]);
+        snprintf(to, sizeof to, "%.*s-%s", PATH_MAX - 16, aside, logs[i]);
+        if (rename(from, to) != 0 && errno != ENOENT)
+            return fail(error, where->folder, "the damaged file's log could not be renamed");
+    }
     snprintf(from, sizeof from, "%.*s-shm", PATH_MAX - 16, where->file);
     if (unlink(from) != 0 && errno != ENOENT)
         return fail(error, where->folder, "the damaged file's index could not be removed");

@@ -22,7 +22,8 @@ typedef struct place {
     char file[PATH_MAX]; /* of the database, in the folder */
     dev_t device;        /* which file had that name */
     ino_t inode;
-    int lock; /* an open folder; -1: not locked */
+    bool mappable; /* a mapped file of this file system cannot run out of space while it is written to */
+    int lock;      /* an open folder; -1: not locked */
 } place;
 
 /* Makes the folder (mode 0700, parents too) and the file (0600, empty) when they are missing. The file is then a
@@ -30,7 +31,7 @@ typedef struct place {
 lumen_status place_enter(const char *folder, place *where, lumen_error *error);
 void place_unlock(place *where);
 
-/* Renames the file and its log to FILE.REASON-TIME, so that a new one can be begun. Only the newest of those that were
+/* Renames the file and its logs to FILE.REASON-TIME, so that a new one can be begun. Only the newest of those that were
  * set aside for the same reason is kept. The folder is locked and nobody in this process has the file open. */
 lumen_status place_set_aside(const place *where, const char *reason, char aside[PATH_MAX], lumen_error *error);
 

@@ -49,6 +49,7 @@ struct cache_writer {
     disk_outcome reported; /* DISK_FINE: nobody complained */
     lumen_error report;
     bool closing;
+    bool overflowed; /* something found no room here; it may still be in memory when there is some */
     bool overflow_told;
     disk_state state;
     char state_text[256];
@@ -79,17 +80,6 @@ static void enter_state(cache_writer *writer, disk_state state, const char *text
     else if (state != STATE_OK && changed)
         log_write(writer->log, LOG_WARNING, "the disk cache does not work; shapes are kept in memory alone",
                   LOG_FIELDS(log_text("reason", text)));
-}
-
-static void visit_packed(void *user, cache_entry *entry);
-
-/* The file takes what there is again; what was dropped meanwhile may still be in memory. */
-static void enter_ok(cache_writer *writer)
-{
-    bool was_ok = writer->state == STATE_OK;
-    enter_state(writer, STATE_OK, "ok");
-    if (!was_ok)
-        memory_each_packed(writer->memory, visit_packed, writer);
 }
 
 static bool is_closing(cache_writer *writer)
@@ -154,7 +144,7 @@ static void open_file(cache_writer *writer, bool at_start)
         (outcome == DISK_OTHER_VERSION && at_start && set_aside(writer, "version", &error)))
         outcome = disk_open(writer->disk, &error);
     if (outcome == DISK_FINE)
-        enter_ok(writer);
+        enter_state(writer, STATE_OK, "ok");
     else
         enter_trouble(writer, STATE_DOWN, error.message);
 }
@@ -189,20 +179,21 @@ static void look_after(cache_writer *writer, disk_outcome outcome, lumen_error *
 
 /* ---- What waits ------------------------------------------------------------------------------------------------ */
 
-/* With the lock held. Takes over the reference to `packed`. */
-static void add_waiting(cache_writer *writer, cache_entry *entry, blob *packed)
+/* With the lock held. Takes over the reference to `packed`. False when there is no room. */
+static bool add_waiting(cache_writer *writer, cache_entry *entry, blob *packed)
 {
-    if (packed == NULL || entry->waiting || cache_is_stored(entry)) {
-        blob_release(packed);
-        return;
-    }
     waiting_entry *item = NULL;
+    if (packed == NULL || entry->waiting || entry->unstorable || cache_is_stored(entry)) {
+        blob_release(packed);
+        return true;
+    }
+    entry->unstorable = packed->size > writer->pending_bytes_max;
     if (packed->size <= writer->pending_bytes_max - writer->waiting_bytes)
         item = malloc(sizeof *item);
     if (item == NULL) {
-        writer->dropped++;
+        writer->overflowed = true;
         blob_release(packed);
-        return;
+        return false;
     }
     *item = (waiting_entry){.entry = cache_keep(entry), .packed = packed, .added_at = memory_now()};
     entry->waiting = true;
@@ -210,17 +201,17 @@ static void add_waiting(cache_writer *writer, cache_entry *entry, blob *packed)
     writer->last = item;
     writer->waiting_items++;
     writer->waiting_bytes += packed->size;
+    return true;
 }
 
 void writer_add(cache_writer *writer, cache_entry *entry)
 {
     blob *packed = memory_packed(writer->memory, entry);
     pthread_mutex_lock(&writer->lock);
-    uint64_t dropped = writer->dropped;
-    add_waiting(writer, entry, packed);
-    bool tell = writer->dropped > dropped && !writer->overflow_told;
-    if (writer->dropped > dropped)
-        writer->overflow_told = true;
+    bool added = add_waiting(writer, entry, packed);
+    bool tell = !added && !writer->overflow_told;
+    writer->dropped += !added;
+    writer->overflow_told = writer->overflow_told || !added;
     pthread_cond_signal(&writer->changed);
     pthread_mutex_unlock(&writer->lock);
     if (tell)
@@ -232,10 +223,20 @@ static void visit_packed(void *user, cache_entry *entry)
 {
     cache_writer *writer = user;
     pthread_mutex_lock(&writer->lock);
-    /* Not counted as dropped once more. */
-    if (entry->packed->size <= writer->pending_bytes_max - writer->waiting_bytes)
-        add_waiting(writer, entry, blob_keep(entry->packed));
+    add_waiting(writer, entry, blob_keep(entry->packed));
     pthread_mutex_unlock(&writer->lock);
+}
+
+/* Has what found no room before written after all, as far as memory still has it. */
+static void add_from_memory(cache_writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    bool wanted = writer->overflowed && writer->waiting_bytes <= writer->pending_bytes_max / 2;
+    if (wanted)
+        writer->overflowed = writer->overflow_told = false;
+    pthread_mutex_unlock(&writer->lock);
+    if (wanted)
+        memory_each_packed(writer->memory, visit_packed, writer);
 }
 
 static void free_waiting(waiting_entry *item)
@@ -300,6 +301,7 @@ static void settle_items(cache_writer *writer, waiting_entry **batch, const disk
         writer->collisions += items[i].fate == DISK_COLLIDED;
         writer->dropped += items[i].fate == DISK_TOO_LARGE;
         item->entry->waiting = items[i].fate == DISK_NOT_YET;
+        item->entry->unstorable = items[i].fate == DISK_COLLIDED || items[i].fate == DISK_TOO_LARGE;
         if (items[i].fate == DISK_NOT_YET) {
             item->next = writer->first;
             writer->first = item;
@@ -326,8 +328,6 @@ static void settle_losses(cache_writer *writer, const disk_change *change)
         memory_set_lost(writer->memory, change->removals[i].key);
     pthread_mutex_lock(&writer->lock);
     writer->evictions += change->evicted_count;
-    if (writer->waiting_bytes < writer->pending_bytes_max / 2)
-        writer->overflow_told = false;
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -365,10 +365,12 @@ static void write_round(cache_writer *writer)
             disk_is_overfull(writer->disk) && (change->evicted_count > 0 || disk_bytes(writer->disk) < bytes_before);
     }
     settle_items(writer, batch, items, change->item_count);
-    if (outcome == DISK_FINE)
-        enter_ok(writer);
-    else
+    if (outcome == DISK_FINE) {
+        enter_state(writer, STATE_OK, "ok");
+        add_from_memory(writer);
+    } else {
         look_after(writer, outcome, &error);
+    }
 }
 
 static void step(cache_writer *writer)
@@ -404,8 +406,8 @@ static bool has_work(const cache_writer *writer, uint64_t now)
 /* With the lock held. One last round at least, which notes what was used. */
 static bool is_done(const cache_writer *writer, bool had_last_round, uint64_t now)
 {
-    return writer->closing && ((writer->first == NULL && had_last_round) || writer->gave_up ||
-                               now > writer->progress_at + CLOSE_SECONDS * SECOND);
+    return writer->closing && had_last_round &&
+           (writer->first == NULL || writer->gave_up || now > writer->progress_at + CLOSE_SECONDS * SECOND);
 }
 
 static void *run(void *argument)
