@@ -17,7 +17,7 @@
 void log_write(log_sink *log, log_severity severity, const char *message, const log_field *fields, size_t count)
 {
     (void)severity;
-    pthread_mutex_lock(&log->lock);
+    pthread_mutex_lock(log->lock);
     log->lines++;
     snprintf(log->message, sizeof log->message, "%s", message);
     for (size_t i = 0; i < count; i++) {
@@ -26,7 +26,7 @@ void log_write(log_sink *log, log_severity severity, const char *message, const 
         if (strcmp(fields[i].name, "engine") == 0)
             snprintf(log->engine, sizeof log->engine, "%s", fields[i].text);
     }
-    pthread_mutex_unlock(&log->lock);
+    pthread_mutex_unlock(log->lock);
 }
 
 /* ---- Results ------------------------------------------------------------------------------------------------------
@@ -140,7 +140,9 @@ static void hook_observed(void *user, const executor_order *order, const executo
     pthread_mutex_lock(&here->lock);
     here->observed++;
     here->last_observed = *outcome;
-    pthread_cond_broadcast(&here->event);
+    pass(here, &here->observing, &here->observe_gate);
+    if (here->closed)
+        atomic_fetch_add(&here->faults, 1);
     pthread_mutex_unlock(&here->lock);
 }
 
@@ -297,10 +299,11 @@ void world_open(world *here, const executor_options *options)
 {
     memset(here, 0, sizeof *here);
     pthread_mutex_init(&here->lock, NULL);
-    pthread_mutex_init(&here->log.lock, NULL);
+    here->log.lock = &here->lock;
     pthread_cond_init(&here->event, NULL);
     here->lookup_gate = true;
     here->store_gate = true;
+    here->observe_gate = true;
     executor_options all = *options;
     all.device = "fake";
     all.log = &here->log;
@@ -323,7 +326,6 @@ void world_check(world *here)
     assert_int_equal(atomic_load(&here->faults), 0);
     assert_int_equal(here->running, 0);
     pthread_cond_destroy(&here->event);
-    pthread_mutex_destroy(&here->log.lock);
     pthread_mutex_destroy(&here->lock);
 }
 
@@ -355,6 +357,14 @@ void world_set(world *here, bool *flag, bool value)
 void world_open_gate(world *here)
 {
     world_set(here, &here->gate, true);
+}
+
+log_sink world_log(world *here)
+{
+    pthread_mutex_lock(&here->lock);
+    log_sink log = here->log;
+    pthread_mutex_unlock(&here->lock);
+    return log;
 }
 
 executor_figures world_figures(world *here)

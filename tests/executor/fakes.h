@@ -35,7 +35,7 @@ enum { WORLD_RUNS_MAX = 256 };
 
 /* The room writes its log through this double. */
 struct log_sink {
-    pthread_mutex_t lock;
+    pthread_mutex_t *lock; /* the world's */
     uint32_t lines;
     char message[128], text[64], engine[32];
 };
@@ -48,12 +48,14 @@ typedef struct world {
     bool gate;            /* open: "block", "deaf" and "batch" go on */
     bool lookup_gate;     /* closed: lookups wait */
     bool store_gate;      /* closed: storing waits */
+    bool observe_gate;    /* closed: observing waits */
+    bool closed;          /* executor_close has returned: no hook may run any more */
     bool killed[64], killing[64];
     bool nudge; /* "block" and "deaf" make progress once */
     bool store_fails, kill_fails;
     const char *stored; /* the text that the lookup knows */
     uint32_t refusals;  /* so many are not admitted, and may come back after 7 seconds */
-    uint32_t running, looking, storing;
+    uint32_t running, looking, storing, observing;
     uint32_t runs, lookups, stores, asked, kills, observed;
     uint32_t cancels_seen;
     uint32_t batch_sizes[WORLD_RUNS_MAX]; /* of the first runs */
@@ -110,6 +112,8 @@ void world_set(world *here, bool *flag, bool value); /* with the lock, and tells
 
 /* With or without the world's lock. */
 executor_figures world_figures(world *here);
+
+log_sink world_log(world *here); /* as it is now */
 
 executor_order guest_order(const guest *one);
 bool guest_join(guest *one, const char *text);
