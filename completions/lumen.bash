@@ -1,7 +1,12 @@
 # Completion of lumen for bash.
 
-_lumen_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --concepts
+_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --concepts
     --explain --list-concepts --quiet --help'
+_lumen_serve_options='--address --port --port-file --api-key-file --allowed-origins --trusted-proxies --rate-limit
+    --engine-rate-limit --max-body-bytes --cache-dir --cache-max-bytes --memory-cache-bytes --memory-cache-items
+    --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --debug-routes
+    --log-format --log-level --help'
+_lumen_pregenerate_options='--server --wait --cache-dir --concepts --parallel --quality --points --seed --quiet --help'
 
 # Folders, and the files with one of the endings given.
 _lumen_files() {
@@ -19,7 +24,7 @@ _lumen() {
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        choices='generate preflight help --help --version'
+        choices='generate serve pregenerate preflight help --help --version'
     else
         case $command in
         generate)
@@ -30,11 +35,33 @@ _lumen() {
             --engine) choices='auto procedural' ;;
             --quality) choices='fast standard high' ;;
             --verb | --parts | --points | --seed | --image-size) return ;;
-            *) case $word in -*) choices=$_lumen_options ;; esac ;;
+            *) case $word in -*) choices=$_lumen_generate_options ;; esac ;;
+            esac
+            ;;
+        serve)
+            case $before in
+            --port-file | --api-key-file | --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+            --cache-dir) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
+            --log-format) choices='auto json text' ;;
+            --log-level) choices='debug info warning error' ;;
+            --debug-routes | --help) choices=$_lumen_serve_options ;;
+            --*) return ;;
+            *) choices=$_lumen_serve_options ;;
+            esac
+            ;;
+        pregenerate)
+            case $before in
+            --cache-dir) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
+            --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+            --quality) choices='fast standard high' ;;
+            --server) choices='http://127.0.0.1:8080' ;;
+            --wait | --parallel | --points | --seed) return ;;
+            *) case $word in -*) choices=$_lumen_pregenerate_options ;;
+               *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;; esac ;;
             esac
             ;;
         preflight) choices='--help' ;;
-        help) choices='generate preflight' ;;
+        help) choices='generate serve pregenerate preflight' ;;
         esac
     fi
     [ -z "$choices" ] || mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")

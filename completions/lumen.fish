@@ -1,11 +1,15 @@
 # Completion of lumen for fish.
 
-set -l commands generate preflight help
+set -l commands generate serve pregenerate preflight help
 set -l first "not __fish_seen_subcommand_from $commands"
 set -l generate '__fish_seen_subcommand_from generate'
+set -l serve '__fish_seen_subcommand_from serve'
+set -l pregenerate '__fish_seen_subcommand_from pregenerate'
 
 complete -c lumen -f
 complete -c lumen -n $first -a generate -d 'make the shape of each text'
+complete -c lumen -n $first -a serve -d 'answer over HTTP'
+complete -c lumen -n $first -a pregenerate -d 'fill a cache before anyone asks'
 complete -c lumen -n $first -a preflight -d 'say whether this machine can run lumen'
 complete -c lumen -n $first -a help -d 'print a summary'
 complete -c lumen -n $first -l version -d 'print the version'
@@ -25,4 +29,39 @@ complete -c lumen -n $generate -l explain -d 'print what is understood of each t
 complete -c lumen -n $generate -l list-concepts -d 'print the concepts with a shape of their own'
 complete -c lumen -n $generate -l quiet -d 'print nothing but errors'
 
-complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate preflight'
+complete -c lumen -n $serve -l address -x -a '127.0.0.1 0.0.0.0' -d 'where to listen'
+complete -c lumen -n $serve -l port -x -d '0 takes any that is free'
+complete -c lumen -n $serve -l port-file -r -F -d 'write the number of the port there'
+complete -c lumen -n $serve -l api-key-file -r -F -d 'read the key there'
+complete -c lumen -n $serve -l allowed-origins -x -d 'web pages that may ask'
+complete -c lumen -n $serve -l trusted-proxies -x -a 'loopback private' -d 'whose X-Forwarded-For is believed'
+complete -c lumen -n $serve -l rate-limit -x -d 'requests a minute and client'
+complete -c lumen -n $serve -l engine-rate-limit -x -d 'those that reach an engine'
+complete -c lumen -n $serve -l max-body-bytes -x -d 'the largest request body'
+complete -c lumen -n $serve -l cache-dir -x -a '(__fish_complete_directories)' -d 'where shapes are kept'
+complete -c lumen -n $serve -l cache-max-bytes -x -d 'bound of the shapes on disk'
+complete -c lumen -n $serve -l memory-cache-bytes -x -d 'bound of the shapes in memory'
+complete -c lumen -n $serve -l memory-cache-items -x -d 'the same, by number'
+complete -c lumen -n $serve -l workers -x -d 'engine processes'
+complete -c lumen -n $serve -l threads -x -d 'threads of the HTTP server'
+complete -c lumen -n $serve -l queue-limit -x -d 'requests that may wait for an engine'
+complete -c lumen -n $serve -l request-seconds -x -d 'the longest that a request may take'
+complete -c lumen -n $serve -l drain-seconds -x -d 'for what is under way at the end'
+complete -c lumen -n $serve -l memory-budget -x -d 'for the models of an engine process'
+complete -c lumen -n $serve -l concepts -r -F -d 'read further kinds of shapes'
+complete -c lumen -n $serve -l debug-routes -d 'offer the routes below /debug'
+complete -c lumen -n $serve -l log-format -x -a 'auto json text' -d 'of the log'
+complete -c lumen -n $serve -l log-level -x -a 'debug info warning error' -d 'the least severe line'
+
+complete -c lumen -n $pregenerate -F
+complete -c lumen -n $pregenerate -l server -x -a 'http://127.0.0.1:8080' -d 'fill the cache of a running service'
+complete -c lumen -n $pregenerate -l wait -x -d 'seconds for a service that is not ready, busy or away'
+complete -c lumen -n $pregenerate -l cache-dir -x -a '(__fish_complete_directories)' -d 'fill the cache of this machine'
+complete -c lumen -n $pregenerate -l concepts -r -F -d 'read further kinds of shapes'
+complete -c lumen -n $pregenerate -l parallel -x -d 'so many texts at a time, 1 to 64'
+complete -c lumen -n $pregenerate -l quality -x -a 'fast standard high' -d 'how finely they are worked out'
+complete -c lumen -n $pregenerate -l points -x -d 'exactly so many points, 256 to 65536'
+complete -c lumen -n $pregenerate -l seed -x -d 'choose the individual'
+complete -c lumen -n $pregenerate -l quiet -d 'print nothing but errors'
+
+complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate serve pregenerate preflight'

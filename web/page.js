@@ -1,7 +1,6 @@
 // The plain page of Lumen: a word goes to POST /generate, and its points turn in the dark.
 //
-// From top to bottom: the message of the service, asking for a shape, what is said about it, files, the legend, the
-// camera, drawing. All addresses are relative, so that the page also works below a path of a proxy.
+// All addresses are relative, so that the page also works below a path of a proxy.
 
 const HEAD_BYTES = 16;
 const QUIET_SECONDS = 10; // without a byte from the service, a request is given up
@@ -31,7 +30,7 @@ function decode(buffer) {
 
 // ---- The key
 
-// Kept until the tab is closed. Where storage is forbidden it lasts as long as the page.
+// Kept until the tab is closed; where storage is forbidden, as long as the page.
 let key = '';
 try {
   key = sessionStorage.getItem('lumen-key') || '';
@@ -85,7 +84,7 @@ async function ask(text, attempt = 1) {
     alive();
     const bytes = await readAll(response, alive);
     if (asked !== mine) return;
-    if (response.ok) show(decode(bytes), text, response.headers.get('X-Lumen-Cache'), performance.now() - began);
+    if (response.ok) show(decode(bytes), text, performance.now() - began);
     else refuse(response, bytes, text, attempt);
   } catch (fault) {
     if (asked !== mine) return;
@@ -207,7 +206,7 @@ addEventListener('keydown', (event) => {
 const plain = (name) => String(name).replaceAll('_', ' ');
 const milliseconds = (time) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
 
-function show(message, text, tier, took) {
+function show(message, text, took) {
   const { facts, count } = message;
   const subject = plain(facts.subject || text);
   const abstract = facts.template_type === 'abstract';
@@ -218,7 +217,7 @@ function show(message, text, tier, took) {
   if (facts.motion && facts.motion.template !== 'idle') lines.push(['motion', plain(facts.motion.template)]);
   lines.push(['pipeline', plain(facts.pipeline)], ['points', `${count.toLocaleString('en')} points`]);
   lines.push(['time', `made in ${milliseconds(facts.generation_time_ms)}`]);
-  lines.push(['cached', facts.cached ? `from the cache${tier === 'stored' ? ', on disk' : ''}` : 'new']);
+  lines.push(['cached', facts.cached ? 'from the cache' : 'new']);
   lines.push(['took', `answered in ${milliseconds(took)}`]);
   $('facts').replaceChildren(...lines.flatMap(([name, words], index) => {
     const span = document.createElement('span');
@@ -228,7 +227,7 @@ function show(message, text, tier, took) {
   }));
   say(abstract ? 'No table knows this word: an abstract form stands for it.' : '');
   document.title = `${text} · Lumen`;
-  $('sky').setAttribute('aria-label', `${subject} as ${count} points in ${facts.part_names.length} parts`);
+  sky.setAttribute('aria-label', `${subject} as ${count} points in ${facts.part_names.length} parts`);
   offerFiles(facts.key, text);
   setShape(message);
   fillLegend(facts.part_names);
@@ -403,7 +402,21 @@ function ring() {
     positions[3 * i + 1] = Math.sin(around) * (0.78 + radius * Math.cos(across));
     positions[3 * i + 2] = radius * Math.sin(across);
   }
-  return { facts: { part_names: [] }, count, positions, parts: new Uint8Array(count), idle: true };
+  return { facts: { part_names: [] }, count, positions, parts: new Uint8Array(count), fit: 1, spread: 1, idle: true };
+}
+
+// How far the shape reaches from its middle, and how much surface its points share (1: an owl): thin shapes get smaller
+// discs, or they would be white.
+function weigh(next) {
+  const cells = new Set();
+  let reach = 1;
+  for (let i = 0; i < next.count; i++) {
+    const [x, y, z] = next.positions.subarray(3 * i, 3 * i + 3);
+    reach = Math.max(reach, Math.hypot(x, y, z));
+    cells.add((Math.round(x * 10) * 64 + Math.round(y * 10)) * 64 + Math.round(z * 10));
+  }
+  next.fit = 1 / reach;
+  next.spread = Math.sqrt(Math.min(1.2, Math.max(0.15, cells.size / 550)));
 }
 
 const MORPH_SECONDS = 0.9;
@@ -424,6 +437,7 @@ function setShape(next) {
       from.set(old.positions.subarray(source, source + 3), 3 * i);
     }
   }
+  weigh(next);
   arrived = performance.now() / 1000;
   stride = 1;
   slow = 0;
@@ -431,7 +445,7 @@ function setShape(next) {
 
 // ---- Drawing
 
-// Every disc is a piece of one prepared picture: a column for each part, a row for each brightness. So a frame is
+// Every disc is a piece of one prepared picture, with a column for each part and a row for each brightness: a frame is
 // one drawImage a point, added up as light is.
 const SPRITE = 32;
 const LEVELS = 12;
@@ -508,10 +522,10 @@ function paint(now, travel, step) {
   const lit = shown || chosen;
   const [cosY, sinY, cosP, sinP] = [Math.cos(view.yaw), Math.sin(view.yaw), Math.cos(view.pitch), Math.sin(view.pitch)];
   const breath = shape.idle && !still.matches ? 1 + 0.03 * Math.sin(now * 1.3) : 1;
-  const scale = room * view.zoom * breath * EYE * 0.86;
+  const scale = room * shape.fit * view.zoom * breath * EYE * 0.86;
   // The more points, the smaller and dimmer each: the light of the whole stays about the same.
   const drawn = count / step;
-  const size = Math.max(5, Math.min(34, (room * 3) / Math.sqrt(drawn)) * Math.sqrt(view.zoom)) * EYE;
+  const size = Math.max(5, Math.min(34, (room * shape.fit * shape.spread * 3) / Math.sqrt(drawn)) * Math.sqrt(view.zoom)) * EYE;
   const glow = (LEVELS - 1) * (shape.idle ? 0.4 : Math.min(0.8, 0.42 + 800 / drawn));
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.globalCompositeOperation = 'source-over';

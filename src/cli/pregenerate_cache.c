@@ -16,7 +16,7 @@
 
 enum {
     WINDOW = 32,               /* shapes of one thread that may wait for the disk at once */
-    PATIENCE_SECONDS = 20,     /* how long the disk may do nothing at all */
+    PATIENCE_SECONDS = 10,     /* how long the disk may do nothing at all */
     POLL_NANOSECONDS = 2000000 /* the cache has nothing to wait on, so its progress is asked for */
 };
 
@@ -28,6 +28,7 @@ typedef struct workshop {
     cache *shapes;
     bool *skipped; /* texts that are reported already */
     atomic_size_t next;
+    atomic_bool over; /* nothing more is begun */
 } workshop;
 
 /* Nothing is served from here, so there is no answer to prepare; but a row that does not unpack is no shape. */
@@ -81,28 +82,37 @@ static size_t confirm(workshop *shop, window *waiting)
     return left;
 }
 
-/* Waits until everything in the window is on disk, or until it is plain that it will never be. */
+/* The disk does not take shapes: nothing more is made. What was not reported counts as failed. */
+static void give_up(workshop *shop, const char *reason)
+{
+    if (atomic_exchange(&shop->over, true))
+        return;
+    pthread_mutex_lock(&shop->work->lock);
+    progress_clear(&shop->work->bar);
+    complain(EXIT_FAILED, "shapes cannot be stored: %s; mend that, then run lumen again", reason);
+    pthread_mutex_unlock(&shop->work->lock);
+}
+
+/* Waits until everything in the window is on disk. Since other threads and other programs write too, only a time
+ * without any progress says that it never will be. */
 static void settle(workshop *shop, window *waiting)
 {
-    cache_figures figures = {0};
+    cache_figures figures = {.disk = {.connected = true}};
     const struct timespec pause = {.tv_nsec = POLL_NANOSECONDS};
-    const size_t polls = (size_t)PATIENCE_SECONDS * (1000000000 / POLL_NANOSECONDS);
+    const size_t patience = (size_t)PATIENCE_SECONDS * (1000000000 / POLL_NANOSECONDS);
     uint64_t writes = 0;
-    for (size_t still = 0; still < polls && waiting->count > 0; still++) {
-        /* The figures first: what is not stored although nothing waits was dropped. */
-        cache_read_figures(shop->shapes, &figures);
-        if (confirm(shop, waiting) == 0 || figures.pending_items == 0)
-            break;
-        still = figures.writes != writes ? 0 : still;
-        writes = figures.writes;
+    for (size_t idle = 0; idle < patience && confirm(shop, waiting) > 0 && !atomic_load(&shop->over); idle++) {
         nanosleep(&pause, NULL);
+        cache_read_figures(shop->shapes, &figures);
+        idle = figures.writes != writes ? 0 : idle;
+        writes = figures.writes;
     }
-    char reason[512];
-    snprintf(reason, sizeof reason, "the shape could not be stored: %s; mend that, then run lumen again",
-             waiting->count > 0 && strcmp(figures.disk_state, "ok") != 0 ? figures.disk_state
-                                                                         : "the cache does not take it");
+    if (waiting->count > 0 && !figures.disk.connected)
+        give_up(shop, figures.disk_state);
     for (size_t i = 0; i < waiting->count; i++) {
-        pregenerate_report(shop->work, waiting->texts[i], PREGENERATE_FAILED, reason);
+        if (!atomic_load(&shop->over))
+            pregenerate_report(shop->work, waiting->texts[i], PREGENERATE_FAILED,
+                               "the cache does not take the shape; its warning above says why");
         cache_release(waiting->entries[i]);
     }
     waiting->count = 0;
@@ -164,7 +174,7 @@ static void *thread_main(void *user)
     workshop *shop = user;
     window waiting = {0};
     size_t index;
-    while ((index = atomic_fetch_add(&shop->next, 1)) < shop->work->count)
+    while (!atomic_load(&shop->over) && (index = atomic_fetch_add(&shop->next, 1)) < shop->work->count)
         if (!shop->skipped[index])
             work_on(shop, &shop->work->texts[index], &waiting);
     settle(shop, &waiting);
@@ -238,7 +248,7 @@ static bool run_threads(workshop *shop)
     }
     for (uint32_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
-    return true;
+    return !atomic_load(&shop->over);
 }
 
 /* Opens the cache; false after a complaint. What the file may grow to is the business of the service that uses it, so

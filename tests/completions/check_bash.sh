@@ -31,4 +31,13 @@ offers "$folder/horse.png" lumen generate horse cat --sheet "$folder/"
 offers "" lumen generate --points ""
 offers "" lumen generate "a horse gallop"
 offers "generate" lumen help g
+offers "serve" lumen s
+offers "preflight pregenerate" lumen p
+offers "--memory-budget --memory-cache-bytes --memory-cache-items" lumen serve --memory
+offers "auto json text" lumen serve --log-format ""
+offers "" lumen serve --port ""
+offers "--rate-limit --request-seconds" lumen serve --debug-routes --queue-limit 5 --r
+offers "$folder/horse.ply $folder/horse.png $folder/notes.txt" lumen pregenerate "$folder/"
+offers "--parallel --points" lumen pregenerate words.txt --p
+offers "high" lumen pregenerate --quality h
 exit "$status"
