@@ -237,7 +237,7 @@ def a_request_may_bring_its_own_id_which_the_log_names():
         wait_for("the line in the log", lambda: service.log_lines(request_id="my-request.1_A"))
         line = service.log_lines(request_id="my-request.1_A")[0]
         assert line["path"] == "/cache/stats" and line["status"] == 200 and line["severity"] == "INFO"
-        assert service.log_lines(message="listening")[0]["url"].endswith(f":{service.port}")
+        assert service.log_lines(message="listening")[0]["url"].rstrip("/").endswith(f":{service.port}")
 
 
 # ---- Who may ask ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 from service import Service, Tests, arguments
 
 tests = Tests("schemathesis")
-KEY = "correct horse battery staple"
+KEY = "correct-horse-battery-staple"
 options = None
 
 

@@ -150,8 +150,11 @@ class Service:
         return lines
 
     def show_log(self, lines=30):
+        """The end of the log, without the lines that tell of tests looking at health and metrics."""
         if self.log_path.exists():
-            for line in self.log_path.read_text(errors="replace").splitlines()[-lines:]:
+            told = [line for line in self.log_path.read_text(errors="replace").splitlines()
+                    if not ('"message":"request"' in line and '"method":"GET"' in line and '"status":200' in line)]
+            for line in told[-lines:]:
                 print(f"#   log: {line[:400]}", flush=True)
 
     def resident_bytes(self):
