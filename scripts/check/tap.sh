@@ -5,6 +5,7 @@ set -uo pipefail
 lumen=build/src/cli/lumen
 python=build/venv/bin/python
 clang_build=build-clang # clang, AddressSanitizer, UndefinedBehaviorSanitizer, fuzz targets
+tsan_build=build-threads # clang, ThreadSanitizer
 
 # A finding must end the program, or the test that met it would pass.
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:allocator_may_return_null=1

@@ -234,17 +234,31 @@ static const char *optional_text(const json_t *root, const char *member, order_f
     return json_string_value(value);
 }
 
+/* JSON knows one kind of number: 3.0 is the integer 3 (as JSON Schema has it too), 3.5 is none. False for what is no
+ * integer; one beyond 64 bits becomes the nearest there is. */
+static bool read_integer(const json_t *value, json_int_t *number)
+{
+    if (json_is_integer(value)) {
+        *number = json_integer_value(value);
+        return true;
+    }
+    double real = json_real_value(value);
+    if (!json_is_real(value) || real != floor(real))
+        return false;
+    *number = real >= 0x1p63 ? INT64_MAX : real < -0x1p63 ? INT64_MIN : (json_int_t)real;
+    return true;
+}
+
 static uint64_t optional_integer(const json_t *root, const char *member, json_int_t least, json_int_t most,
                                  order_faults *faults)
 {
     const json_t *value = optional(root, member);
     if (value == NULL)
         return 0;
-    json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value))
-        add_fault(faults, member, "int_type", "%s is not an integer; send one without quotes, fraction or exponent",
-                  member);
-    else if (number < least || number > most)
+    json_int_t number;
+    if (!read_integer(value, &number))
+        add_fault(faults, member, "int_type", "%s is not an integer; send one without quotes and fraction", member);
+    else if (number < least || number > most || (json_is_real(value) && json_real_value(value) >= 0x1p63))
         add_fault(faults, member, "out_of_range",
                   "%s is out of range; send %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT, member, least, most);
     else

@@ -173,9 +173,10 @@ static void integers_are_integers_within_their_range(void **state)
     } numbers[] = {{"0", "out_of_range"},
                    {"17", "out_of_range"},
                    {"-1", "out_of_range"},
-                   {"3.0", "int_type"},
+                   {"17.0", "out_of_range"},
+                   {"1e30", "out_of_range"},
                    {"3.5", "int_type"},
-                   {"1e1", "int_type"},
+                   {"15e-1", "int_type"},
                    {"true", "int_type"},
                    {"\"3\"", "int_type"},
                    {"[3]", "int_type"},
@@ -193,6 +194,8 @@ static void integers_are_integers_within_their_range(void **state)
         check_answer(body, expected);
     }
     check_answer("{\"text\": \"cat\", \"seed\": -1}", "seed: out_of_range");
+    check_answer("{\"text\": \"cat\", \"seed\": 9223372036854775808.0}", "seed: out_of_range");
+    check_answer("{\"text\": \"cat\", \"seed\": 4.0, \"points\": 1.024e3}", "good");
     check_answer("{\"text\": \"cat\", \"seed\": 9223372036854775808}", "seed: out_of_range");
     check_answer("{\"text\": \"cat\", \"points\": 255}", "points: out_of_range");
     check_answer("{\"text\": \"cat\", \"points\": 65537}", "points: out_of_range");

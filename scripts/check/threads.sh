@@ -1,0 +1,11 @@
+# ThreadSanitizer: the unit tests of every room with threads, and the service under the load of its clients.
+. scripts/check/tap.sh
+need_lumen threads
+limit=600
+verdict "the build for ThreadSanitizer is configured" bash -c "[ -f $tsan_build/build.ninja ] ||
+    CC=clang meson setup $tsan_build --buildtype=debug -Doptimization=1 -Dtests=true -Db_sanitize=thread -Db_lundef=false"
+verdict "and built" ninja -C "$tsan_build" || exit 1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+python3 scripts/check/unit_tests.py "$tsan_build" threads
+"$python" tests/service/check_load.py --service "$tsan_build/tests/service/lumen-test-service" --lumen "$lumen" \
+    --requests 300 --connections 300
