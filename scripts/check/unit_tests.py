@@ -44,6 +44,9 @@ def report(program):
         except OSError as fault:
             return f"not ok {name}: {fault}\n"
 
+        if status == 77 and any("exit status" in suite for suite in program["suite"]):
+            return f"ok {name} # SKIP {log.strip().splitlines()[-1].removeprefix('# SKIP ') if log.strip() else ''}\n"
+
         lines, count, failed = "", 0, 0
         for file in sorted(Path(folder).glob("*.xml")):
             for case in xml.parse(file).iter("testcase"):
