@@ -45,7 +45,7 @@ typedef struct executor_work executor_work;
 
 enum { EXECUTOR_STAGE_BYTES = 48, EXECUTOR_STAGES_MAX = 16, EXECUTOR_BATCH_MAX = 16 };
 
-/* ---- Orders ------------------------------------------------------------------------------------------- */
+/* ---- Orders ------------------------------------------------------------------------------------------------------ */
 
 /* What to make. Everything is copied by executor_join. */
 typedef struct executor_order {
@@ -56,7 +56,7 @@ typedef struct executor_order {
     lumen_request request; /* text, verb and engine are copied; progress is ignored */
 } executor_order;
 
-/* ---- Outcomes ------------------------------------------------------------------------------------------ */
+/* ---- Outcomes ---------------------------------------------------------------------------------------------------- */
 
 typedef enum executor_end {
     EXECUTOR_DONE,       /* result is there */
@@ -120,7 +120,7 @@ void executor_leave(executor_ticket *ticket);
 
 void executor_read_status(executor_ticket *ticket, executor_status *status);
 
-/* ---- What it stands on --------------------------------------------------------------------------------------- */
+/* ---- What it stands on ------------------------------------------------------------------------------------------- */
 
 typedef struct executor_hooks {
     void *user;

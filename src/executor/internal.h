@@ -55,7 +55,7 @@ bool condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, mome
 /* The beginning of `text` that fits into `size` bytes with its end, cut between characters of UTF-8. */
 void text_begin(char *out, size_t size, const char *text);
 
-/* ---- Flights --------------------------------------------------------------------------------------------- */
+/* ---- Flights ----------------------------------------------------------------------------------------------------- */
 
 /* Flights in their order. */
 typedef struct flight_list {
@@ -120,7 +120,7 @@ void flight_has_changed(flight *one);
 /* Observes what ended and tells the parties. Lets go of the lock. */
 void aftermath_run(executor *all, aftermath *after);
 
-/* ---- Parties --------------------------------------------------------------------------------------------- */
+/* ---- Parties ----------------------------------------------------------------------------------------------------- */
 
 struct executor_ticket {
     executor *all;
@@ -169,7 +169,7 @@ void party_tell(ticket *party);
 ticket *ticket_keep(ticket *party);
 void ticket_release(ticket *party);
 
-/* ---- Slots ------------------------------------------------------------------------------------------------- */
+/* ---- Slots ------------------------------------------------------------------------------------------------------- */
 
 struct slot {
     executor *all;
@@ -197,7 +197,7 @@ void queue_number(executor *all);               /* makes the positions right */
 void slot_lost_interest(flight *one);           /* a flight that it runs is over */
 void flight_stage_end(flight *one, moment now); /* adds up the stage that it was in */
 
-/* ---- Lookups, deadlines, watchdog ---------------------------------------------------------------------------- */
+/* ---- Lookups, deadlines, watchdog -------------------------------------------------------------------------------- */
 
 void *lookup_main(void *argument); /* the executor */
 
@@ -215,7 +215,7 @@ ticket *deadlines_first(const deadline_heap *heap); /* NULL: none */
 void *watchdog_main(void *argument);          /* the executor */
 void watchdog_by(executor *all, moment when); /* it should look again, then at the latest */
 
-/* ---- The executor -------------------------------------------------------------------------------------------- */
+/* ---- The executor ------------------------------------------------------------------------------------------------ */
 
 struct executor {
     executor_options options; /* never changes; every 0 has been replaced; device is a copy */

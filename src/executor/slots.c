@@ -8,7 +8,7 @@
  * many others a flight can be overtaken by at a time. The oldest always goes first, so nobody waits for ever. */
 enum { BATCH_WINDOW = 64 };
 
-/* ---- The queue ------------------------------------------------------------------------------------------------- */
+/* ---- The queue --------------------------------------------------------------------------------------------------- */
 
 /* Those who are in the queue and listen hear of a new position. */
 static void queue_has_moved(executor *all)

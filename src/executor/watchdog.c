@@ -104,8 +104,7 @@ static bool mind_slots(executor *all)
     return any;
 }
 
-/* ---- News ----------------------------------------------------------------------------------------------------------
- */
+/* ---- News -------------------------------------------------------------------------------------------------------- */
 
 /* Adds the flight's listeners to a list of tickets that are held. */
 static void gather_listeners(flight *one, ticket **list)
@@ -153,8 +152,7 @@ static bool tell_news(executor *all)
     return true;
 }
 
-/* ---- The thread
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- The thread -------------------------------------------------------------------------------------------------- */
 
 static moment earlier(moment a, moment b)
 {

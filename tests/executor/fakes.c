@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/random.h"
 
-/* ---- The log ------------------------------------------------------------------------------------------------- */
+/* ---- The log ----------------------------------------------------------------------------------------------------- */
 
 void log_write(log_sink *log, log_severity severity, const char *message, const log_field *fields, size_t count)
 {
@@ -29,8 +29,7 @@ void log_write(log_sink *log, log_severity severity, const char *message, const 
     pthread_mutex_unlock(log->lock);
 }
 
-/* ---- Results ------------------------------------------------------------------------------------------------------
- */
+/* ---- Results ----------------------------------------------------------------------------------------------------- */
 
 typedef struct result {
     world *here;
@@ -75,8 +74,7 @@ static void hook_release(void *user, void *one)
     }
 }
 
-/* ---- Hooks --------------------------------------------------------------------------------------------------------
- */
+/* ---- Hooks ------------------------------------------------------------------------------------------------------- */
 
 /* Enters and leaves a place where the world may hold a thread back. */
 static void pass(world *here, uint32_t *inside, const bool *gate)
@@ -146,8 +144,7 @@ static void hook_observed(void *user, const executor_order *order, const executo
     pthread_mutex_unlock(&here->lock);
 }
 
-/* ---- Engines ------------------------------------------------------------------------------------------------------
- */
+/* ---- Engines ----------------------------------------------------------------------------------------------------- */
 
 static void answer(executor_work *work)
 {
@@ -292,8 +289,7 @@ static void backend_kill(void *self, uint32_t slot)
     pthread_mutex_unlock(&here->lock);
 }
 
-/* ---- The world ----------------------------------------------------------------------------------------------------
- */
+/* ---- The world --------------------------------------------------------------------------------------------------- */
 
 void world_open(world *here, const executor_options *options)
 {
@@ -374,8 +370,7 @@ executor_figures world_figures(world *here)
     return figures;
 }
 
-/* ---- Guests -------------------------------------------------------------------------------------------------------
- */
+/* ---- Guests ------------------------------------------------------------------------------------------------------ */
 
 /* Callbacks of one party come one at a time. */
 static void enter(guest *one)
@@ -465,4 +460,15 @@ executor_status guest_status(guest *one)
     executor_status status;
     executor_read_status(one->ticket, &status);
     return status;
+}
+
+void guest_hold(guest *one)
+{
+    pthread_mutex_lock(&one->here->lock);
+    one->here->running++;
+    pthread_cond_broadcast(&one->here->event);
+    while (!one->here->gate)
+        pthread_cond_wait(&one->here->event, &one->here->lock);
+    one->here->running--;
+    pthread_mutex_unlock(&one->here->lock);
 }

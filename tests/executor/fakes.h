@@ -120,6 +120,7 @@ bool guest_join(guest *one, const char *text);
 void guest_wait(guest *one);  /* until finished */
 void guest_leave(guest *one); /* and gives the result back */
 executor_status guest_status(guest *one);
+void guest_hold(guest *one); /* for `then`: stays in the callback, counted as running, until the gate opens */
 
 /* The text of the shape that a result was made from. */
 const char *result_text(const void *result);

@@ -12,7 +12,7 @@
 #include "executor/internal.h"
 #include "fakes.h"
 
-/* ---- Deadlines ------------------------------------------------------------------------------------------------- */
+/* ---- Deadlines --------------------------------------------------------------------------------------------------- */
 
 static void a_deadline_in_the_queue_expires_the_flight(void **state)
 {
@@ -184,8 +184,7 @@ static void who_leaves_while_the_shape_is_stored_frees_it(void **state)
     assert_int_equal(atomic_load(&one.finished), 0);
 }
 
-/* ---- Engines that hang ----------------------------------------------------------------------------------------------
- */
+/* ---- Engines that hang ------------------------------------------------------------------------------------------- */
 
 static void an_engine_that_hangs_is_named_killed_and_works_again(void **state)
 {
@@ -309,17 +308,16 @@ static void names_in_figures_are_cut_between_characters(void **state)
     order.identity = order.request.text = "éééééééééééééééééééééééééééééééééééééééé";
     executor_refusal refusal;
     executor_party party = {.user = &one, .finished = never_mind};
-    executor_ticket *ticket = executor_join(here.all, &order, &party, &refusal);
-    assert_non_null(ticket);
+    executor_ticket *joined = executor_join(here.all, &order, &party, &refusal);
+    assert_non_null(joined);
     UNTIL(&here, here.running == 1);
     executor_figures figures = world_figures(&here);
     assert_int_equal(strlen(figures.slot[0].text), 62); /* 31 of them; 63 bytes would fit */
-    executor_leave(ticket);
+    executor_leave(joined);
     world_close(&here, 10.0);
 }
 
-/* ---- The end
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- The end ----------------------------------------------------------------------------------------------------- */
 
 static void closing_lets_work_finish(void **state)
 {
