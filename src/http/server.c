@@ -98,6 +98,15 @@ static void log_library(void *user, const char *format, va_list arguments)
     log_write(server->log, LOG_DEBUG, "libmicrohttpd", LOG_FIELDS(log_text("says", text)));
 }
 
+/* It has found its own state broken, and cannot go on. Must not return. */
+static void end_in_panic(void *user, const char *file, unsigned line, const char *reason)
+{
+    log_write(user, LOG_ERROR, "libmicrohttpd cannot go on",
+              LOG_FIELDS(log_text("reason", reason), log_text("file", file), log_integer("line", line)));
+    dprintf(STDERR_FILENO, "libmicrohttpd cannot go on: %s (%s:%u)\n", reason != NULL ? reason : "", file, line);
+    abort();
+}
+
 /* ---- Starting -------------------------------------------------------------------------------------------------- */
 
 static uint64_t nanoseconds(double seconds, double otherwise)
@@ -168,6 +177,7 @@ static lumen_status start_library(http_server *server, unsigned threads, lumen_e
         pool[0].option = MHD_OPTION_END;
     /* The listener keeps to connections_max; the library's own limit, split among its threads, lies above it. */
     unsigned limit = (server->connections_max + CONNECTION_SLACK) * 2;
+    MHD_set_panic_func(end_in_panic, server->log);
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
             MHD_USE_ERROR_LOG,
@@ -183,8 +193,10 @@ static lumen_status start_library(http_server *server, unsigned threads, lumen_e
 static void free_server(http_server *server)
 {
     listener_stop(server);
-    if (server->daemon != NULL)
+    if (server->daemon != NULL) {
         MHD_stop_daemon(server->daemon);
+        MHD_set_panic_func(NULL, NULL); /* the log may go now; one setting for the whole process */
+    }
     sweeper_stop(server);
     if (server->empty != NULL)
         MHD_destroy_response(server->empty);
