@@ -14,8 +14,8 @@ for ((i = 0; i < 200; i++)); do
     sleep 0.05
 done
 url=http://127.0.0.1:$(cat "$folder/port")
-ask() { curl --silent --show-error --fail --max-time 30 --retry 50 --retry-connrefused --retry-delay 1 "$@"; }
-verdict "a service to ask runs" ask --output /dev/null --data '{"text": "cat"}' "$url/generate"
+ask=(curl --silent --show-error --fail --max-time 30 --retry 20 --retry-delay 1)
+verdict "a service to ask runs" "${ask[@]}" --output /dev/null --data '{"text": "cat"}' "$url/generate"
 # Twice, so that what is made of the first answer (its time, its status) is told by the second.
-ask --output /dev/null "$url/metrics/prometheus" && ask --output "$folder/metrics" "$url/metrics/prometheus"
+"${ask[@]}" --output /dev/null "$url/metrics/prometheus" && "${ask[@]}" --output "$folder/metrics" "$url/metrics/prometheus"
 verdict "deploy" python3 tests/deploy/check_deploy.py --metrics "$folder/metrics"

@@ -211,7 +211,7 @@ static void give_up(client *all, const char *format, ...)
 static void come_back(client *all, slot *mine, double pause, bool whole)
 {
     double now = seconds_now();
-    pause = pause < PAUSE_MAX ? pause : PAUSE_MAX;
+    pause = pause < (double)PAUSE_MAX ? pause : (double)PAUSE_MAX;
     mine->refusals++;
     mine->not_before = now + pause;
     if (whole && all->not_before < now + pause)

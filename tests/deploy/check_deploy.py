@@ -263,6 +263,23 @@ def the_proxies_wait_longer_than_the_service(_):
     assert int(re.search(r"TimeoutStopSec=(\d+)", unit).group(1)) > drain
 
 
+# ---- The page ----------------------------------------------------------------------------------
+
+
+@test
+def the_page_is_small_asks_nobody_else_and_obeys_its_policy(_):
+    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "web").iterdir()}
+    assert sum(len(text.encode()) for text in files.values()) < 30000, "the page has grown beyond 30 KB"
+    for name, text in files.items():
+        foreign = [url for url in re.findall(r"(?:https?:)?//[\w.-]+\.\w+", text) if "www.w3.org" not in url]
+        assert not foreign, f"{name} names another place: {foreign}"
+    # The policy allows scripts and styles of the service alone: what is inline would silently do nothing.
+    page = files["index.html"]
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page), "there is inline style or script"
+    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", page)), "there is inline script"
+    assert "innerHTML" not in files["page.js"] and "eval(" not in files["page.js"]
+
+
 def read_metrics(source):
     if not source.startswith(("http://", "https://")):
         return Path(source).read_text(encoding="utf-8")
