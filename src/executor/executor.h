@@ -24,8 +24,9 @@
  * its flight was looked up or queued, EXECUTOR_FAILED when it ran. A flight whose last party has left or been answered
  * ends: it is removed from the queue, or cancelled in the backend, which sees executor_work_cancelled. An equal order
  * that comes then starts a flight of its own. A backend that is still running `grace_seconds` after nobody wants
- * anything of its run any more is hung: the slot is named in the figures, `backend->kill` is asked to end it (again
- * after every further grace), and its parties have had their answer already. A running flight that makes no progress
+ * anything of its run any more is hung: `backend->kill` is asked to end it (again
+ * after every further grace), and its parties have had their answer already; the figures name the slot from half the
+ * grace on. A running flight that makes no progress
  * for `stall_seconds` is named too. Both are logged.
  *
  * All functions may be called from any thread. Party callbacks come from threads of the executor, one at a time for a

@@ -8,7 +8,8 @@ static void read_slot(const slot *self, moment now, executor_slot_figures *out)
         return;
     const executor_order *order = &self->works[0]->order;
     out->busy = true;
-    out->hung = self->wanted == 0 && now - self->unwanted >= self->all->grace;
+    /* Half the grace: who watches shall see the name before the kill takes it away. */
+    out->hung = self->wanted == 0 && now - self->unwanted >= self->all->grace / 2;
     out->stalled = self->wanted > 0 && now - self->progress_at >= self->all->stall;
     memcpy(out->stage, self->stage, sizeof out->stage);
     text_begin(out->text, sizeof out->text, order->request.text);

@@ -197,7 +197,8 @@ void observations_refresh(struct service *running)
     cache_figures shapes;
     cache_read_figures(running->shapes, &shapes);
     refresh_tier(seen, "memory", &shapes.memory);
-    refresh_tier(seen, "disk", &shapes.disk);
+    if (running->options.cache_folder != NULL)
+        refresh_tier(seen, "disk", &shapes.disk);
     metric_set(seen->pending_writes, (double)shapes.pending_items);
     executor_figures work;
     executor_read_figures(running->work, &work);
