@@ -206,9 +206,9 @@ void executor_unlock(executor *all)
         executor_free(all);
 }
 
-void executor_close(executor *all, double seconds)
+void executor_stop(executor *all, double seconds)
 {
-    if (all == NULL)
+    if (all->stopped)
         return;
     moment until = moment_after(moment_now(), seconds);
     pthread_mutex_lock(&all->lock);
@@ -224,6 +224,16 @@ void executor_close(executor *all, double seconds)
     pthread_mutex_lock(&all->lock);
     while (all->leaving > 0)
         pthread_cond_wait(&all->settled, &all->lock);
+    pthread_mutex_unlock(&all->lock);
+    all->stopped = true;
+}
+
+void executor_close(executor *all, double seconds)
+{
+    if (all == NULL)
+        return;
+    executor_stop(all, seconds);
+    pthread_mutex_lock(&all->lock);
     all->references--;
     executor_unlock(all);
 }

@@ -6,7 +6,9 @@
  *     ticket = executor_join(all, &order, &party, &refusal);       // NULL: refusal says why (full, stopping)
  *     ... party.finished(user, &outcome) comes once, from a thread of the executor ...
  *     executor_leave(ticket);                                       // instead: I need it no more
- *     executor_close(all, 30.0);                                    // drains, then cancels what is left
+ *     executor_stop(all, 30.0);                                     // drains, then cancels what is left
+ *     ... whoever could still call executor_join ends ...
+ *     executor_close(all, 0.0);
  *
  * A *flight* is one piece of work under one key and identity; everyone who joins an equal order while it is under way
  * shares it (single-flight) and gets the same result. A flight goes through
@@ -31,7 +33,7 @@
  *
  * All functions may be called from any thread. Party callbacks come from threads of the executor, one at a time for a
  * party, and without locks held; they may call executor_join and executor_leave. They should be quick, since a slot, a
- * lookup or the watch over deadlines waits meanwhile, and must not call executor_close. Two callbacks that leave each
+ * lookup or the watch over deadlines waits meanwhile, and must not call executor_stop. Two callbacks that leave each
  * other's tickets at the same time would wait for each other for ever.
  */
 #ifndef LUMEN_EXECUTOR_EXECUTOR_H
@@ -87,8 +89,11 @@ typedef struct executor_outcome {
 /* One who waits. Callbacks may be NULL except finished. */
 typedef struct executor_party {
     void (*finished)(void *user, const executor_outcome *outcome); /* once, unless executor_leave came first */
-    void (*changed)(void *user); /* position, stage or percent may be new; at most some ten times a second */
-    double deadline_seconds;     /* 0: the executor's */
+    /* Position, stage or percent may be new: read the status. At most ten times a second, but the last change is always
+     * told, unless `finished` comes first. Like `finished` it may come before executor_join has returned: who needs the
+     * ticket for it reads the status once by themselves then. */
+    void (*changed)(void *user);
+    double deadline_seconds; /* 0: the executor's */
     void *user;
 } executor_party;
 
@@ -174,9 +179,13 @@ typedef struct executor_options {
 lumen_status executor_open(const executor_options *options, executor **out, lumen_error *error);
 
 /* Takes no new orders, lets what is there finish for at most `seconds`, cancels the rest (EXECUTOR_CANCELLED), kills
- * what hangs. Every party has been called back and every run and lookup has returned when it returns, so a backend that
- * hangs and cannot be killed holds it up for ever. Tickets may still be read and left afterwards, nothing else: the
- * executor's memory goes with the last of them. NULL is fine. */
+ * what hangs. When it returns, every party has been called back, every run and lookup has returned, and no hook is
+ * called any more. So a backend that hangs and cannot be killed holds it up for ever. All other functions may go on
+ * being called from any thread: joining is refused. A second call has nothing left to do. */
+void executor_stop(executor *all, double seconds);
+
+/* Stops if that is yet to be done, and gives the memory back: at once, or with the last ticket that is left. From its
+ * return on, functions that take the executor may be called only by someone who holds a ticket. NULL is fine. */
 void executor_close(executor *all, double seconds);
 
 /* ---- Figures ----------------------------------------------------------------------------------------------------- */

@@ -17,13 +17,13 @@
  *
  * Who holds what:
  *
- *     executor   the opener until executor_close has ended, and each ticket
+ *     executor   the opener until executor_close, and each ticket
  *     ticket     its owner until executor_leave, and each thread that has it in a list or calls one of its callbacks
  *     flight     the table as long as it is under way, then the aftermath of its end; the lookup thread or slot that
  *                works on it; each ticket that has not been told the end yet
  *
  * Parties' callbacks are called by the executor's own threads alone, never from within executor_join or executor_leave,
- * so a thread is in at most one callback at a time, and executor_close has seen the last of them once it has joined its
+ * so a thread is in at most one callback at a time, and executor_stop has seen the last of them once it has joined its
  * threads.
  */
 #ifndef LUMEN_EXECUTOR_INTERNAL_H
@@ -259,6 +259,7 @@ struct executor {
     pthread_t lookup_threads[LOOKUP_THREADS_MAX];
     uint32_t slots_started, lookups_started;
     bool watchdog_started;
+    bool stopped; /* read and written by the one who stops and closes alone */
 };
 
 /* Unlocks, and frees the executor when nobody refers to it any more. */

@@ -437,6 +437,22 @@ static void who_joins_while_it_closes_is_refused(void **state)
     world_check(&here);
 }
 
+static void an_executor_that_was_stopped_still_answers(void **state)
+{
+    (void)state;
+    world here;
+    world_open(&here, &(executor_options){.slots = 1});
+    guest one = {.here = &here}, late = {.here = &here};
+    assert_true(guest_join(&one, "cat"));
+    executor_stop(here.all, 10.0);
+    assert_int_equal(one.outcome.end, EXECUTOR_DONE);
+    guest_leave(&one); /* nobody holds a ticket now */
+    assert_false(guest_join(&late, "dog"));
+    assert_int_equal(late.refusal, EXECUTOR_STOPPING);
+    assert_int_equal(world_figures(&here).done, 1);
+    world_close(&here, 10.0);
+}
+
 static void an_idle_executor_closes_at_once(void **state)
 {
     (void)state;
@@ -467,6 +483,7 @@ int main(void)
         cmocka_unit_test(closing_lets_work_finish),
         cmocka_unit_test(closing_cancels_what_does_not_finish_whatever_its_state),
         cmocka_unit_test(who_joins_while_it_closes_is_refused),
+        cmocka_unit_test(an_executor_that_was_stopped_still_answers),
         cmocka_unit_test(an_idle_executor_closes_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
