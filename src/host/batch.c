@@ -40,8 +40,7 @@ static void finish_all(batch *mine, const lumen_error *error)
         finish(mine, i, error->status, NULL, error);
 }
 
-/* ---- Getting a process, and giving it back -------------------------------------------------------------------------
- */
+/* ---- Getting a process, and giving it back -------------------------------------------------------------------- */
 
 /* Drops those that were called off while no process had them. */
 static void finish_cancelled(batch *mine)
@@ -155,8 +154,7 @@ static void give_up(batch *mine, const char *fault)
     finish_all(mine, &error);
 }
 
-/* ---- Talking
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Talking -------------------------------------------------------------------------------------------------- */
 
 static bool write_orders(batch *mine)
 {

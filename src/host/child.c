@@ -81,8 +81,7 @@ static uint64_t resident_bytes(const host *self)
     return sscanf(text, "%*u %llu", &pages) == 1 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
 }
 
-/* ---- Writing
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- Writing -------------------------------------------------------------------------------------------------- */
 
 /* Whoever hung up has no more use for us: the process ends from where it is. */
 static _Noreturn void leave(void)
@@ -175,8 +174,7 @@ static void answer_shape(host *self, uint32_t index, const lumen_shape *shape)
     }
 }
 
-/* ---- Reading
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Reading -------------------------------------------------------------------------------------------------- */
 
 /* Receives what is there, or waits for something. False: nothing is there. With the reading lock. */
 static bool receive(host *self, int flags)
@@ -243,8 +241,7 @@ static bool somebody_waits(void *user)
     return wanted;
 }
 
-/* ---- Working
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Working -------------------------------------------------------------------------------------------------- */
 
 static void run_on(host *self, const host_engine *engine, uint32_t first, uint32_t count)
 {
@@ -354,8 +351,7 @@ static void take_orders(host *self, const host_orders *orders)
     forget_orders(self);
 }
 
-/* ---- The life
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- The life ------------------------------------------------------------------------------------------------- */
 
 /* Waits for the next message. False: hung up, or nonsense. */
 static bool next_message(host *self)

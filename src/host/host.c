@@ -22,8 +22,7 @@ double host_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* ---- Opening --------------------------------------------------------------------------------------------------------
- */
+/* ---- Opening -------------------------------------------------------------------------------------------------- */
 
 static lumen_status check_options(const host_options *options, size_t *argument_count, lumen_error *error)
 {
@@ -159,8 +158,7 @@ void host_set_close(host_set *set)
     free_set(set);
 }
 
-/* ---- The backend
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- The backend ---------------------------------------------------------------------------------------------- */
 
 /* Under the lock the process cannot be reaped, so that its number cannot have become another's. */
 static void kill_slot(void *self, uint32_t index)
@@ -183,8 +181,7 @@ executor_backend host_backend(host_set *hosts)
     return (executor_backend){.self = hosts, .run = host_run, .kill = kill_slot};
 }
 
-/* ---- Reports
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- Reports -------------------------------------------------------------------------------------------------- */
 
 void host_read_report(host_set *hosts, uint32_t index, host_report *report)
 {

@@ -29,7 +29,7 @@
 #include "executor/executor.h"
 #include "models/models.h"
 
-/* ---- What both sides know: the same program defines it for both -------------------------------------------- */
+/* ---- What both sides know: the same program defines it for both ----------------------------------------------- */
 
 /* What a hosting program offers. */
 typedef struct host_engine {
@@ -51,7 +51,7 @@ typedef struct host_engines {
     size_t engine_count;
 } host_engines;
 
-/* ---- The side of the service ------------------------------------------------------------------------------ */
+/* ---- The side of the service ---------------------------------------------------------------------------------- */
 
 typedef struct host_set host_set;
 
@@ -95,7 +95,7 @@ void host_read_report(host_set *hosts, uint32_t slot, host_report *report);
  * started again after a crash counts as it was before, so that orders wait for it. */
 bool host_engine_ready(host_set *hosts, const char *engine);
 
-/* ---- The side of the engines -------------------------------------------------------------------------------- */
+/* ---- The side of the engines ---------------------------------------------------------------------------------- */
 
 /* The whole life of a host: says hello, loads, serves orders until the other side hangs up. Returns the exit status. */
 int host_main(const host_engines *offered, int descriptor);

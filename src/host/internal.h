@@ -70,7 +70,7 @@ struct host_set {
 
 double host_now(void); /* seconds, monotonic */
 
-/* ---- spawn.c ---- */
+/* ---- spawn.c -------------------------------------------------------------------------------------------------- */
 
 /* Starts the program; *socket is our end. Returns an errno value, 0 when it runs. */
 int host_spawn(const host_set *set, pid_t *process, int *socket);
@@ -78,7 +78,7 @@ int host_spawn(const host_set *set, pid_t *process, int *socket);
 /* "signal 11 (Segmentation fault)", "exit status 3". */
 void host_write_end(int wait_status, char *text, size_t capacity);
 
-/* ---- supervisor.c ---- */
+/* ---- supervisor.c --------------------------------------------------------------------------------------------- */
 
 void *host_supervise(void *set);
 void host_wake_supervisor(host_set *set);
@@ -101,7 +101,7 @@ bool host_note(host_slot *slot, const host_message *message, bool *changed);
 /* All models are waiting again: no process has said otherwise. */
 void host_forget_models(host_slot *slot);
 
-/* ---- batch.c ---- */
+/* ---- batch.c -------------------------------------------------------------------------------------------------- */
 
 void host_run(void *set, uint32_t slot, executor_work *const *works, size_t count);
 

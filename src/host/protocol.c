@@ -12,8 +12,7 @@
 /* Small frames are received many at a time. */
 static const size_t SERVICE_READER_BYTES = (size_t)64 << 10;
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------
- */
+/* ---- Writing -------------------------------------------------------------------------------------------------- */
 
 static void write_u64(buffer *out, uint64_t value)
 {
@@ -157,8 +156,7 @@ void host_write_shape(buffer *out, uint64_t batch, uint32_t index, uint64_t resi
     write_u64(out, resident_bytes);
 }
 
-/* ---- Decoding a payload ---------------------------------------------------------------------------------------------
- */
+/* ---- Decoding a payload --------------------------------------------------------------------------------------- */
 
 /* What is left of a payload. Reading beyond its end makes it bad and gives zeros. */
 typedef struct cursor {
@@ -353,8 +351,7 @@ static bool decode(uint32_t kind, const unsigned char *payload, size_t size, hos
     return !from.bad && from.left == 0;
 }
 
-/* ---- Reading frames
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Reading frames ------------------------------------------------------------------------------------------- */
 
 bool host_reader_open(host_reader *reader, host_side side)
 {

@@ -89,8 +89,7 @@ typedef struct host_message {
     char text[HOST_LOG_BYTES];
 } host_message;
 
-/* ---- Writing: each appends one frame; the buffer tells whether it failed ------------------------------------------
- */
+/* ---- Writing: each appends one frame; the buffer tells whether it failed -------------------------------------- */
 
 void host_write_start(buffer *out, uint64_t budget_bytes);
 
@@ -107,8 +106,7 @@ void host_write_log(buffer *out, log_severity severity, const char *text);
 /* The frame's head alone: `packed_size` bytes must follow. */
 void host_write_shape(buffer *out, uint64_t batch, uint32_t index, uint64_t resident_bytes, size_t packed_size);
 
-/* ---- Reading --------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading -------------------------------------------------------------------------------------------------- */
 
 typedef enum host_read { HOST_READ_MESSAGE, HOST_READ_MORE, HOST_READ_WRONG } host_read;
 

@@ -53,8 +53,7 @@ static void log_slot(const host_slot *slot, log_severity severity, const char *m
                          log_text("detail", detail)));
 }
 
-/* ---- Watching -------------------------------------------------------------------------------------------------------
- */
+/* ---- Watching ------------------------------------------------------------------------------------------------- */
 
 void host_watch(host_slot *slot)
 {
@@ -106,8 +105,7 @@ void host_forget_models(host_slot *slot)
     }
 }
 
-/* ---- Starting and ending -------------------------------------------------------------------------------------------
- */
+/* ---- Starting and ending -------------------------------------------------------------------------------------- */
 
 static double restart_delay(uint32_t early_ends)
 {
@@ -190,8 +188,7 @@ bool host_is_dead(const host_slot *slot)
     return waitid(P_PID, (id_t)slot->report.process, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
 }
 
-/* ---- Receiving while idle
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Receiving while idle ------------------------------------------------------------------------------------- */
 
 static bool take_hello(host_slot *slot, const host_message *message)
 {
@@ -248,8 +245,7 @@ static void receive(host_slot *slot, bool *changed)
     }
 }
 
-/* ---- The thread
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- The thread ----------------------------------------------------------------------------------------------- */
 
 static void reap(host_slot *slot, double now, bool stopping, bool *changed)
 {

@@ -36,8 +36,7 @@ static _Noreturn void hang(void)
         pause();
 }
 
-/* ---- Models
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- Models --------------------------------------------------------------------------------------------------- */
 
 static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error)
 {
@@ -76,8 +75,7 @@ static const model models_here[] = {
 static const char *const library_model[] = {"library", NULL};
 static const char *const missing_model[] = {"missing", NULL};
 
-/* ---- Engines
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- Engines -------------------------------------------------------------------------------------------------- */
 
 static void sculpt(const lumen_request *request, lumen_shape **shape, lumen_status *status, lumen_error *error)
 {

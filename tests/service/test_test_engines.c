@@ -18,8 +18,7 @@
 #include "shape/pack.h"
 #include "test_engines.h"
 
-/* ---- A device with hosts, and one who waits
- * ------------------------------------------------------------------------------ */
+/* ---- A device with hosts, and one who waits ------------------------------------------------------------------- */
 
 typedef struct device {
     host_engines engines;
@@ -134,9 +133,7 @@ static void assert_sculpts(device *all, const char *name, const char *text)
     blob_release(packed);
 }
 
-/* ---- Tests
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Tests ---------------------------------------------------------------------------------------------------- */
 
 static void the_pipeline_names_the_engine_that_made_the_shape(void **state)
 {
