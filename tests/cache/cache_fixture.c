@@ -98,7 +98,8 @@ static void remove_folder(const char *path)
 
 void fixture_end(fixture *test)
 {
-    fixture_close_cache(test);
+    if (test->shapes != NULL)
+        fixture_close_cache(test);
     remove_folder(test->folder);
     recorded_log_close(test->log);
 }

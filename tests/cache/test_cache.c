@@ -435,7 +435,6 @@ static void a_lowered_bound_makes_the_file_smaller(void **state)
     fixture_close_cache(&test);
     assert_int_equal(stat(test.file, &file), 0);
     assert_true(file.st_size <= 2 << 20);
-    fixture_open_cache(&test);
     fixture_end(&test);
 }
 
