@@ -7,7 +7,7 @@
  *     if (entry == NULL)
  *         entry = cache_load(shapes, key, identity);             // and the disk; may block
  *     if (entry == NULL)
- *         entry = cache_store(shapes, key, identity, packed);    // memory now, the disk a little later
+ *         entry = cache_store(shapes, key, identity, packed, &error);   // memory now, the disk a little later
  *     ... cache_answer(entry) ...
  *     cache_release(entry);
  *     cache_close(shapes);                                       // after the last entry is written
@@ -22,11 +22,15 @@
  * memory (the answer stays), so that memory holds many more shapes; cache_packed reads them again.
  *
  * The disk tier is one SQLite file (WAL, synchronous FULL) written by a thread of the cache's own: storing never waits
- * for it. What is committed survives `kill -9` and power loss; rows carry a format version and a checksum, and one that
- * does not match is deleted, logged and counted, never served. When the file cannot be opened, is corrupt, or the disk
- * is full or read-only, the cache says so once, carries on in memory, and tries again now and then; a corrupt file is
- * renamed aside (NAME.corrupt-TIME) and a new one begun. The file is kept below its bound by deleting what was used
- * longest ago.
+ * for it. What is committed survives `kill -9` and power loss; rows carry a format version and checksums, and one that
+ * does not match is deleted, logged and counted, never served. The file is kept below its bound by deleting what was
+ * used longest ago, in either tier. Several processes may use one file; it must lie on a file system of this machine.
+ *
+ * When the file cannot be opened, or the disk is full or read-only, the cache says so once, carries on in memory, and
+ * tries again every retry_seconds; then what memory still has is written. A file that is damaged is renamed to
+ * shapes.sqlite3.corrupt-TIME and a new one begun; one of another version or program, when the cache is opened, to
+ * shapes.sqlite3.version-TIME. Of each kind the last is kept. On a file system with blocks below 4,096 bytes the file
+ * has a rollback journal instead of a WAL (place.c says why).
  *
  * All functions may be called from any thread.
  */
@@ -44,8 +48,8 @@ typedef struct cache_options {
     size_t memory_items_max;  /* 0: nothing is kept in memory */
     size_t memory_bytes_max;  /* answers, identities, and packed bytes that are not on disk yet */
     uint64_t disk_bytes_max;  /* of the file, WAL not counted; 0: no bound */
-    size_t pending_bytes_max; /* waiting to be written; what comes beyond it is counted and not written before the disk
-                                 tier recovers; 0: 256 MiB */
+    size_t pending_bytes_max; /* waiting to be written; what comes beyond it is counted, and written later if memory
+                                 still has it; 0: 256 MiB */
     double retry_seconds;     /* until a disk tier that does not work is tried again; 0: 30 */
     log_sink *log;            /* may be NULL */
 
@@ -58,7 +62,8 @@ typedef struct cache_options {
     void *user;
 } cache_options;
 
-/* Opens the cache. Errors: LUMEN_ERROR_MEMORY alone; a disk tier that fails leaves the memory tier at work. */
+/* Opens the cache. Takes a millisecond or so, some more for a new file, which is synced. Errors: LUMEN_ERROR_MEMORY
+ * alone; a disk tier that fails leaves the memory tier at work. */
 lumen_status cache_open(const cache_options *options, cache **out, lumen_error *error);
 
 /* Writes what waits for the disk (for at most ten seconds when the disk does not take it), then gives everything back.
@@ -70,16 +75,19 @@ void cache_close(cache *shapes);
 /* The entry in memory, or NULL; never blocks on a disk. `identity` NULL: by the key alone. The caller releases it. */
 cache_entry *cache_find(cache *shapes, uint64_t key, const char *identity);
 
-/* Memory, then the disk: what is found there enters the memory tier. May block on the disk. NULL: not stored. */
+/* Memory, then the disk: what is found there enters the memory tier. May block on the disk. NULL: not stored. Counts no
+ * miss of memory: cache_find, which comes before, did. */
 cache_entry *cache_load(cache *shapes, uint64_t key, const char *identity);
 
 /* Enters a packed shape into memory and has it written. Keeps a reference to `packed` as long as it needs it. When the
- * key is taken by another identity, that is logged and the new entry is handed out but not kept. NULL with an error
- * when `prepare` fails or memory runs out. The caller releases the entry. */
+ * same identity is there already, and whole, that entry is handed out. When the key is taken by another identity, that
+ * is logged and the new entry is handed out but not kept. NULL with an error when `prepare` fails or memory runs out.
+ * The caller releases the entry. */
 cache_entry *cache_store(cache *shapes, uint64_t key, const char *identity, blob *packed, lumen_error *error);
 
-/* Loads the most recently used entries of the disk into memory until `items` or half of the memory bound is reached;
- * stops early when *stop becomes true. Returns how many. May take long: call it on a thread that has time. */
+/* Loads the most recently used entries of the disk into memory until it holds `items`, its own bound of items, or half
+ * its bound of bytes; stops early when *stop (may be NULL) becomes true. Returns how many were loaded. They count as
+ * older than whatever is used meanwhile. Takes a millisecond for each: call it on a thread that has time. */
 size_t cache_warm(cache *shapes, size_t items, const atomic_bool *stop);
 
 /* ---- Entries ------------------------------------------------------------------------------------------ */
@@ -88,10 +96,13 @@ uint64_t cache_key(const cache_entry *entry);
 const char *cache_identity(const cache_entry *entry);
 void *cache_answer(const cache_entry *entry);
 
-/* True once the entry is committed to the disk tier: from then on it survives a crash. */
+/* True once the entry is committed to the disk tier: from then on it survives a crash. False again when the disk tier
+ * has evicted or lost it. */
 bool cache_is_stored(const cache_entry *entry);
 
-/* The packed shape: from memory, or read from the disk (may block). The caller releases it. NULL: gone meanwhile. */
+/* The packed shape: from memory, or read from the disk (may block). The caller releases it. NULL: gone meanwhile; then
+ * the entry has left memory, too, so that the next request makes it whole again. NULL also while the disk tier, which
+ * had taken it, does not work. */
 blob *cache_packed(cache *shapes, const cache_entry *entry);
 
 cache_entry *cache_keep(cache_entry *entry);

@@ -98,7 +98,8 @@ static void remove_folder(const char *path)
 
 void fixture_end(fixture *test)
 {
-    fixture_close_cache(test);
+    if (test->shapes != NULL)
+        fixture_close_cache(test);
     remove_folder(test->folder);
     recorded_log_close(test->log);
 }
@@ -159,6 +160,14 @@ bool is_there(fixture *test, uint64_t seed, size_t size)
     return true;
 }
 
+bool is_in_memory(fixture *test, uint64_t seed)
+{
+    char text[64];
+    cache_entry *entry = cache_find(test->shapes, key_of(seed), make_identity(seed, text));
+    cache_release(entry);
+    return entry != NULL;
+}
+
 /* ---- Waiting ----------------------------------------------------------------------------------------------------- */
 
 cache_figures figures_of(fixture *test)
@@ -194,7 +203,6 @@ static bool nothing_waits(void *user)
     return figures.pending_items == 0;
 }
 
-/* What is being written just now does not wait any more: so the last one is waited for by a reader of its own. */
 void wait_written(fixture *test)
 {
     assert_true(wait_for(nothing_waits, test));

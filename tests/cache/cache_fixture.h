@@ -43,13 +43,16 @@ uint64_t key_of(uint64_t seed);
  * was there. */
 bool is_there(fixture *test, uint64_t seed, size_t size);
 
+/* Whether the memory tier has what a seed stands for. It counts as a use. */
+bool is_in_memory(fixture *test, uint64_t seed);
+
 cache_figures figures_of(fixture *test);
 
 /* Waits until a condition holds, for ten seconds at most; false when it never did. */
 bool wait_for(bool (*holds)(void *user), void *user);
 void wait_stored(cache_entry *entry);
 
-/* Waits until nothing waits for the disk. */
+/* Waits until nothing waits for the disk; the last ones may still be on their way. */
 void wait_written(fixture *test);
 
 /* Waits until the state of the disk tier begins with this text. */

@@ -254,7 +254,6 @@ int main(int count, char **arguments)
     show_a_read_only_disk(&test);
     umount2(test.folder, MNT_DETACH);
     unlink(image);
-    fixture_open_cache(&test);
     fixture_end(&test);
     return 0;
 }

@@ -3,11 +3,11 @@
  *
  *     kill_rounds [ROUNDS [SEED]]        25 rounds
  *
- * In each round a child stores shapes as fast as it can and tells each one once cache_is_stored says so; it is killed
- * at a random moment, which may also be while it opens the file. Then the file is opened anew: every shape that was
- * told must be there to the byte, and whatever else is there must be whole. After some rounds all that were ever told
- * are looked up again, and a new file is begun. (The page cache outlives the process, so
- * this proves the order of writing, not that the disk keeps what SQLite synced.)
+ * In each round two children store shapes into one file as fast as they can and tell each one once cache_is_stored says
+ * so; they are killed at a random moment, which may also be while they open the file. Then the file is opened anew:
+ * every shape that was told must be there to the byte, and whatever else is there must be whole. After some rounds all
+ * that were ever told are looked up again, and a new file is begun. (The page cache outlives the process, so this
+ * proves the order of writing, not that the disk keeps what SQLite synced.)
  */
 
 #include <setjmp.h>
@@ -29,7 +29,7 @@
 #include "base/random.h"
 #include "cache_fixture.h"
 
-enum { ROUNDS_OF_A_FILE = 20, UNTIL_KILLED_MILLISECONDS = 150, UNSTORED_MAX = 48, STORED_MAX = 100000 };
+enum { CHILDREN = 2, ROUNDS_OF_A_FILE = 20, UNTIL_KILLED_MILLISECONDS = 200, UNSTORED_MAX = 48, STORED_MAX = 100000 };
 
 static size_t size_of(uint64_t seed)
 {
@@ -72,8 +72,13 @@ static void store_forever(fixture *test, uint64_t seed, int told)
     }
 }
 
-/* One life of a child: returns how many seeds it told, appended to `stored`. */
-static size_t live_and_die(fixture *test, uint64_t seed, long milliseconds, uint64_t *stored, size_t room)
+/* A child and the end of the pipe that it tells what is safe. */
+typedef struct life {
+    pid_t child;
+    int told;
+} life;
+
+static life start_life(fixture *test, uint64_t seed)
 {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -84,18 +89,30 @@ static size_t live_and_die(fixture *test, uint64_t seed, long milliseconds, uint
         store_forever(test, seed, ends[1]);
     }
     close(ends[1]);
-    nap(milliseconds);
-    kill(child, SIGKILL);
-    /* Whole numbers only: a write of eight bytes to a pipe is not cut. What the pipe holds after the kill counts. */
+    return (life){child, ends[0]};
+}
+
+/* Kills a child and returns how many seeds it told, appended to `stored`. */
+static size_t end_life(life one, uint64_t *stored, size_t room)
+{
+    kill(one.child, SIGKILL);
+    /* What the pipe holds after the kill counts: a write of eight bytes is not cut, and 64 KiB hold 8,192 of them. */
     size_t count = 0;
-    while (count < room && read(ends[0], &stored[count], sizeof *stored) == (ssize_t)sizeof *stored)
+    while (count < room && read(one.told, &stored[count], sizeof *stored) == (ssize_t)sizeof *stored)
         count++;
-    close(ends[0]);
+    close(one.told);
     int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(waitpid(one.child, &status, 0), one.child);
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        fail_msg("the child ended by itself with status %d", status);
+        fail_msg("a child ended by itself with status %d", status);
     return count;
+}
+
+/* Whatever is there of these seeds must be whole; is_there compares. */
+static void look_around(fixture *test, uint64_t seed, uint64_t last)
+{
+    for (; seed < last + 2 * UNSTORED_MAX; seed++)
+        is_there(test, seed, size_of(seed));
 }
 
 int main(int count, char **arguments)
@@ -104,47 +121,53 @@ int main(int count, char **arguments)
     uint64_t chance = count > 2 ? strtoull(arguments[2], NULL, 10) : (uint64_t)time(NULL);
     random_state generator = random_seed(chance);
     printf("kill_rounds %ld %llu\n", rounds, (unsigned long long)chance);
+    fflush(stdout); /* or each child would have it, too */
 
     static uint64_t stored[STORED_MAX];
-    size_t told = 0, all_told = 0, unlucky = 0;
-    uint64_t next = 1;
+    size_t told = 0, all_told = 0, without = 0;
     fixture test;
     fixture_start(&test);
     for (long round = 0; round < rounds; round++) {
-        long milliseconds = (long)(random_u32(&generator) % UNTIL_KILLED_MILLISECONDS);
-        /* Small pipes would stop the child; it is read only after the kill, and 64 KiB hold 8,192 seeds. */
-        size_t more = live_and_die(&test, next, milliseconds, stored + told, STORED_MAX - told);
-        told += more;
-        all_told += more;
-        unlucky += more == 0;
+        uint64_t seeds[CHILDREN];
+        life lives[CHILDREN];
+        size_t before = told;
+        for (uint64_t i = 0; i < CHILDREN; i++) {
+            seeds[i] = ((uint64_t)round * CHILDREN + i) * STORED_MAX;
+            lives[i] = start_life(&test, seeds[i]);
+        }
+        nap((long)(random_u32(&generator) % UNTIL_KILLED_MILLISECONDS));
+        uint64_t lasts[CHILDREN];
+        for (size_t i = 0; i < CHILDREN; i++) {
+            size_t more = end_life(lives[i], stored + told, STORED_MAX - told);
+            lasts[i] = more > 0 ? stored[told + more - 1] : seeds[i];
+            told += more;
+        }
+        all_told += told - before;
+        without += told == before;
 
+        bool is_last = round % ROUNDS_OF_A_FILE == ROUNDS_OF_A_FILE - 1 || round == rounds - 1;
         fixture_open_cache(&test);
         cache_figures figures = figures_of(&test);
         if (!figures.disk.connected)
             fail_msg("round %ld: the file cannot be opened: %s", round, figures.disk_state);
-        bool is_last = round % ROUNDS_OF_A_FILE == ROUNDS_OF_A_FILE - 1 || round == rounds - 1;
-        for (size_t i = is_last ? 0 : told - more; i < told; i++)
+        for (size_t i = is_last ? 0 : before; i < told; i++)
             if (!is_there(&test, stored[i], size_of(stored[i])))
                 fail_msg("round %ld: seed %llu was stored and is not there", round, (unsigned long long)stored[i]);
-        uint64_t last = more > 0 ? stored[told - 1] : next;
-        for (uint64_t seed = next; seed < last + 2 * UNSTORED_MAX; seed++)
-            is_there(&test, seed, size_of(seed)); /* or not; never another */
+        for (size_t i = 0; i < CHILDREN; i++)
+            look_around(&test, seeds[i], lasts[i]);
         figures = figures_of(&test);
         if (figures.disk.faults > 0)
-            fail_msg("round %ld: %s", round, "something was torn");
-        next = last + 2 * UNSTORED_MAX;
+            fail_msg("round %ld: something was torn", round);
         fixture_close_cache(&test);
         if (is_last) {
-            fixture_open_cache(&test);
             fixture_end(&test);
             fixture_start(&test);
             told = 0;
         }
     }
-    fixture_open_cache(&test);
     fixture_end(&test);
-    printf("%zu shapes were called stored in %ld rounds (%zu rounds without any), all were there\n", all_told, rounds,
-           unlucky);
+    printf("%zu shapes were called stored in %ld rounds (%zu of them without any), all were there\n", all_told, rounds,
+           without);
     if (rounds >= 10 && all_told == 0)
         fail_msg("%s", "nothing was ever stored, so nothing was shown");
     return 0;
