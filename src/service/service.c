@@ -384,11 +384,17 @@ void service_stop(service *running)
     pthread_cond_broadcast(&running->stopping);
     pthread_mutex_unlock(&running->lock);
     pthread_join(running->tender, NULL);
-    /* The executor ends first, so that everyone who waits for it gets an answer that the server can still send. */
+    /* The executor stops first, so that everyone who waits for it gets an answer that the server can still send; it is
+     * closed only when no request can ask for it any more. */
     if (running->work != NULL)
-        executor_close(running->work, running->options.drain_seconds);
-    http_server_stop(running->http, answer_seconds);
+        executor_stop(running->work, running->options.drain_seconds);
     log_sink *log = running->log;
+    if (!http_server_stop(running->http, answer_seconds)) {
+        /* Somebody still owes an answer: what it may touch has to stay until the process ends. */
+        log_write(log, LOG_ERROR, "stopped with an exchange open", LOG_NO_FIELDS);
+        return;
+    }
+    executor_close(running->work, 0.0);
     close_rooms(running);
     log_write(log, LOG_INFO, "stopped", LOG_NO_FIELDS);
 }
