@@ -1005,7 +1005,8 @@ def sigterm_finishes_what_is_under_way_and_takes_nothing_new():
         with ThreadPoolExecutor(12) as pool:
             asked = [pool.submit(ask, seed) for seed in range(12)]
             wait_for("all to be under way",
-                     lambda: service.metric("lumen_queue_depth") + service.metric("lumen_queue_running") >= 10)
+                     lambda: sum(map(service.metric, ("lumen_queue_depth", "lumen_queue_running"))) +
+                     service.metric("lumen_generations_total", engine="test-100ms") >= 12)
             service.process.send_signal(signal.SIGTERM)
             answers = [future.result() for future in asked]
         assert [answer.status_code for answer in answers] == [200] * 12
