@@ -158,7 +158,7 @@ static void measure_together(executor *all, const char *engine, uint32_t rounds)
         sem_destroy(&joiners[i].places);
     }
     printf("{\"measure\": \"together\", \"way\": \"%s\", \"orders_a_second\": %.0f}\n", engine,
-           THREADS * (double)(rounds / WINDOW * WINDOW) / (seconds_now() - start));
+           (double)THREADS * (rounds / WINDOW * WINDOW) / (seconds_now() - start));
 }
 
 int main(int count, char **arguments)

@@ -291,6 +291,20 @@ static void backend_kill(void *self, uint32_t slot)
 
 /* ---- The world --------------------------------------------------------------------------------------------------- */
 
+void world_options(world *here, executor_options *options)
+{
+    options->device = "fake";
+    options->log = &here->log;
+    options->backend = (executor_backend){.self = here, .run = backend_run, .kill = backend_kill};
+    options->hooks = (executor_hooks){.user = here,
+                                      .lookup = hook_lookup,
+                                      .admit = hook_admit,
+                                      .store = hook_store,
+                                      .keep = hook_keep,
+                                      .release = hook_release,
+                                      .observed = hook_observed};
+}
+
 void world_open(world *here, const executor_options *options)
 {
     memset(here, 0, sizeof *here);
@@ -301,16 +315,7 @@ void world_open(world *here, const executor_options *options)
     here->store_gate = true;
     here->observe_gate = true;
     executor_options all = *options;
-    all.device = "fake";
-    all.log = &here->log;
-    all.backend = (executor_backend){.self = here, .run = backend_run, .kill = backend_kill};
-    all.hooks = (executor_hooks){.user = here,
-                                 .lookup = hook_lookup,
-                                 .admit = hook_admit,
-                                 .store = hook_store,
-                                 .keep = hook_keep,
-                                 .release = hook_release,
-                                 .observed = hook_observed};
+    world_options(here, &all);
     lumen_error error = {0};
     if (executor_open(&all, &here->all, &error) != LUMEN_OK)
         fail_msg("%s", error.message);

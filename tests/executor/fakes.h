@@ -102,6 +102,7 @@ void world_wait(world *here); /* for an event, a millisecond at most; with the l
 
 /* `options` gives slots, times and limits; backend, hooks and log are the world's. */
 void world_open(world *here, const executor_options *options);
+void world_options(world *here, executor_options *options); /* sets what is the world's */
 void world_close(world *here, double seconds);
 
 /* For tests that close by themselves: checks that nothing is left. */

@@ -454,6 +454,15 @@ static void what_cannot_work_is_not_opened(void **state)
     executor_options options = {.slots = 1};
     assert_int_equal(executor_open(&options, &all, &error), LUMEN_ERROR_INVALID);
     assert_null(all);
+    world_options(&here, &options);
+    options.slots = 0;
+    assert_int_equal(executor_open(&options, &all, &error), LUMEN_ERROR_INVALID);
+    options.slots = 65;
+    assert_int_equal(executor_open(&options, &all, &error), LUMEN_ERROR_INVALID);
+    assert_non_null(strstr(error.message, "65 workers; choose 1 to 64"));
+    options.slots = 1;
+    options.lookup_threads = 65;
+    assert_int_equal(executor_open(&options, &all, &error), LUMEN_ERROR_INVALID);
     world_close(&here, 10.0);
 }
 

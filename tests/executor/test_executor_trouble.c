@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -317,6 +320,84 @@ static void names_in_figures_are_cut_between_characters(void **state)
     world_close(&here, 10.0);
 }
 
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+
+/* Sanitizers reserve so much address space that it cannot be limited. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ADDRESS_SPACE_IS_THEIRS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ADDRESS_SPACE_IS_THEIRS
+#endif
+#endif
+
+#ifndef ADDRESS_SPACE_IS_THEIRS
+/* Leaves so much address space beyond what the process has. */
+static bool limit_memory(size_t bytes)
+{
+    unsigned long pages = 0;
+    FILE *sizes = fopen("/proc/self/statm", "r");
+    bool read = sizes != NULL && fscanf(sizes, "%lu", &pages) == 1;
+    if (sizes != NULL)
+        fclose(sizes);
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    limit.rlim_cur = pages * (unsigned long)sysconf(_SC_PAGESIZE) + bytes;
+    return read && setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
+/* In a process of its own. The exit status says which step went wrong. */
+static int live_without_memory(void)
+{
+    enum { LARGE = 256 << 20 };
+    world here;
+    world_open(&here, &(executor_options){.slots = 1});
+    guest one = {.here = &here};
+    executor_order order = guest_order(&one);
+    executor_party party = {.user = &one, .finished = never_mind};
+    executor_refusal refusal;
+    char *text = malloc(LARGE);
+    if (text == NULL)
+        return 1;
+    memset(text, 'a', LARGE - 1);
+    text[LARGE - 1] = '\0';
+    order.request.text = text;
+    if (!limit_memory(64 << 20))
+        return 2;
+    if (executor_join(here.all, &order, &party, &refusal) != NULL || refusal != EXECUTOR_NO_MEMORY)
+        return 3;
+    if (!guest_join(&one, "cat"))
+        return 4;
+    guest_wait(&one);
+    guest_leave(&one);
+    executor *all = NULL;
+    executor_options options = {.slots = 64}; /* whose stacks have no room */
+    lumen_error error;
+    world_options(&here, &options);
+    if (executor_open(&options, &all, &error) != LUMEN_ERROR_MEMORY || all != NULL)
+        return 5;
+    world_close(&here, 10.0);
+    free(text);
+    return 0;
+}
+#endif
+
+static void without_memory_it_says_so_and_goes_on(void **state)
+{
+    (void)state;
+#ifndef ADDRESS_SPACE_IS_THEIRS
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(live_without_memory());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+#else
+    skip();
+#endif
+}
+
 /* ---- The end ----------------------------------------------------------------------------------------------------- */
 
 static void closing_lets_work_finish(void **state)
@@ -479,6 +560,7 @@ int main(void)
         cmocka_unit_test(a_batch_is_not_killed_as_long_as_someone_wants_one_of_its_shapes),
         cmocka_unit_test(an_engine_that_falls_silent_is_named),
         cmocka_unit_test(names_in_figures_are_cut_between_characters),
+        cmocka_unit_test(without_memory_it_says_so_and_goes_on),
         cmocka_unit_test(closing_waits_for_who_is_just_leaving),
         cmocka_unit_test(closing_lets_work_finish),
         cmocka_unit_test(closing_cancels_what_does_not_finish_whatever_its_state),
