@@ -221,7 +221,8 @@ void request_end(void *user, struct MHD_Connection *raw, void **state, enum MHD_
 /* The client left: nothing more will be taken, and the exchange ends. */
 void stream_leave(http_stream *stream);
 
-/* The exchange is over: the stream must not touch its connection any more. Returns the bytes that were sent. */
+/* The exchange is over: the stream must not touch its connection any more, and the exchange not the stream. Returns the
+ * bytes that were sent. */
 uint64_t stream_detach(http_stream *stream);
 
 /* Since when bytes have waited without any being taken; HTTP_NEVER: none wait. */

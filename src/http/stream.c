@@ -1,8 +1,9 @@
 /*
  * stream.c: an answer that is sent piece by piece.
  *
- * Two own a stream: the handler until http_stream_close, and the response until libmicrohttpd has destroyed it. While
- * nothing is queued the connection is suspended; sending, closing and leaving resume it.
+ * Three own a stream: the handler until http_stream_close, the exchange until it is over, and the response until
+ * libmicrohttpd has destroyed it, which may come before either (it answers with an error of its own when the headers of
+ * ours do not fit). While nothing is queued the connection is suspended; sending, closing and leaving resume it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,7 @@ uint64_t stream_detach(http_stream *stream)
     stream->broken = true;
     uint64_t sent = stream->sent;
     pthread_mutex_unlock(&stream->lock);
+    stream_release(stream);
     return sent;
 }
 
@@ -118,7 +120,7 @@ http_stream *http_stream_open(http_exchange *exchange, unsigned status, const ht
     exchange_answer answer = {.status = status};
     http_stream *stream = calloc(1, sizeof *stream);
     if (stream != NULL) {
-        atomic_init(&stream->references, 2);
+        atomic_init(&stream->references, 3);
         pthread_mutex_init(&stream->lock, NULL);
         buffer_open(&stream->queue, HTTP_STREAM_BACKLOG + STREAM_COMPACT_BYTES);
         stream->link = exchange->connection;

@@ -333,6 +333,28 @@ static void a_client_that_asks_first_is_told_to_go_on_or_not(void **state)
     close(socket);
 }
 
+static void who_asks_first_and_has_no_body_is_answered_all_the_same(void **state)
+{
+    fixture *test = *state;
+    int socket = client_connect(test->port);
+    assert_true(client_send_text(socket, "GET /now HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n"
+                                         "GET /later HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n"
+                                         "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n"));
+    static const char *const bodies[] = {"now", "later", ""};
+    for (int i = 0; i < 3; i++) {
+        reply got;
+        if (i == 1)
+            fixture_answer(fixture_take(test), "later");
+        client_read(socket, &got, false);
+        if (got.status == 100)
+            client_read(socket, &got, false);
+        assert_int_equal(got.status, 200);
+        assert_string_equal(got.body, bodies[i]);
+        reply_free(&got);
+    }
+    close(socket);
+}
+
 static void a_refusal_before_the_body_keeps_the_connection(void **state)
 {
     fixture *test = *state;
@@ -538,6 +560,7 @@ int main(void)
         WITH_SERVER(a_body_announced_too_large_is_refused_at_once),
         WITH_SERVER(a_client_that_sends_eight_megabytes_first_still_reads_the_413),
         WITH_SERVER(a_client_that_asks_first_is_told_to_go_on_or_not),
+        WITH_SERVER(who_asks_first_and_has_no_body_is_answered_all_the_same),
         WITH_SERVER(a_refusal_before_the_body_keeps_the_connection),
         WITH_SERVER(a_path_is_unescaped_and_its_faults_are_told),
         WITH_SERVER(a_zero_byte_in_the_path_is_never_the_end_of_it),
