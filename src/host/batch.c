@@ -21,7 +21,8 @@ typedef struct batch {
     size_t count, left;
     bool finished[EXECUTOR_BATCH_MAX];
     bool cancel_sent[EXECUTOR_BATCH_MAX];
-    uint64_t resident_bytes; /* as the host said last; 0: it has not */
+    bool answered;           /* at least one */
+    uint64_t resident_bytes; /* as the host said with its last answer */
     bool changed;
 } batch;
 
@@ -98,24 +99,20 @@ static lumen_status take_process(batch *mine, lumen_error *error)
     }
     if (status == LUMEN_OK && mine->left > 0) {
         slot->running = slot->had_orders = true;
-        slot->early_ends = 0;
         host_unwatch(slot);
     }
     pthread_mutex_unlock(&slot->lock);
     return status;
 }
 
-static void note_resident(batch *mine)
-{
-    if (mine->resident_bytes != 0)
-        mine->slot->report.resident_bytes = mine->resident_bytes;
-}
-
 static void give_back(batch *mine)
 {
     host_slot *slot = mine->slot;
     pthread_mutex_lock(&slot->lock);
-    note_resident(mine);
+    if (mine->answered) {
+        slot->report.resident_bytes = mine->resident_bytes;
+        slot->early_ends = 0; /* it has answered */
+    }
     slot->running = false;
     bool ended = slot->stopped || slot->forced; /* killed, though it had just answered */
     if (ended)
@@ -213,6 +210,7 @@ static const char *take_message(batch *mine, host_message *message)
             executor_work_progress(mine->works[message->index], message->stage, message->fraction);
         return ours ? NULL : "progress of an order that nobody gave";
     }
+    mine->answered = true;
     mine->resident_bytes = message->bytes;
     if (message->kind == HOST_SHAPE) {
         if (ours)

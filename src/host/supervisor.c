@@ -161,6 +161,14 @@ void host_begin_end(host_slot *slot, const char *fault)
     }
 }
 
+static bool is_loading(const host_slot *slot)
+{
+    for (size_t i = 0; i < slot->report.model_count; i++)
+        if (slot->report.models[i].state == MODEL_LOADING)
+            return true;
+    return false;
+}
+
 /* The process is reaped: takes note, and decides when the next one starts. */
 static void note_end(host_slot *slot, int wait_status, bool stopping)
 {
@@ -169,7 +177,7 @@ static void note_end(host_slot *slot, int wait_status, bool stopping)
     if (!stopping) {
         if (!slot->stopped)
             slot->report.crashes++;
-        bool early = !slot->had_orders && now - slot->born < GROWN_UP_SECONDS;
+        bool early = now - slot->born < GROWN_UP_SECONDS && (!slot->had_orders || is_loading(slot));
         slot->early_ends = early ? slot->early_ends + 1 : 0;
         log_slot(slot, LOG_ERROR,
                  slot->stopped ? "an engine process that hung has ended" : "an engine process has ended",

@@ -75,6 +75,22 @@ static void one_that_cannot_begin_is_started_ever_more_slowly(void **state)
     }
 }
 
+static void orders_do_not_hurry_one_that_cannot_load(void **state)
+{
+    (void)state;
+    fixture set;
+    open_hosts(&set, "crashes", 1);
+    executor_work work;
+    for (int i = 0; i < 10; i++) {
+        work = work_for("echo", "cat");
+        run_one(&set, 0, &work);
+        assert_true(work.status == LUMEN_ERROR_FAILED || work.status == LUMEN_ERROR_UNAVAILABLE);
+    }
+    assert_int_equal(work.status, LUMEN_ERROR_UNAVAILABLE);
+    assert_int_equal(report_of(&set, 0).starts, 3);
+    close_hosts(&set);
+}
+
 static void a_program_that_is_not_there_is_no_catastrophe(void **state)
 {
     (void)state;
@@ -121,6 +137,23 @@ static void nothing_is_left_when_the_set_is_closed(void **state)
         assert_int_equal(errno, ECHILD);
         assert_int_equal(count_descriptors(), descriptors);
     }
+}
+
+static void the_kernel_rather_takes_a_host_than_the_service(void **state)
+{
+    (void)state;
+    fixture set;
+    open_hosts(&set, "normal", 1);
+    host_report report = wait_for_report(&set, 0, is_ready);
+    char path[64];
+    int score = 0;
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", report.process);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &score), 1);
+    fclose(file);
+    assert_int_equal(score, 500);
+    close_hosts(&set);
 }
 
 static void a_host_has_no_descriptors_of_the_service(void **state)
@@ -197,8 +230,10 @@ int main(int count, char **arguments)
         cmocka_unit_test(one_killed_while_idle_is_started_again),
         cmocka_unit_test(polite_signals_are_for_the_service_alone),
         cmocka_unit_test(one_that_cannot_begin_is_started_ever_more_slowly),
+        cmocka_unit_test(orders_do_not_hurry_one_that_cannot_load),
         cmocka_unit_test(a_program_that_is_not_there_is_no_catastrophe),
         cmocka_unit_test(nothing_is_left_when_the_set_is_closed),
+        cmocka_unit_test(the_kernel_rather_takes_a_host_than_the_service),
         cmocka_unit_test(a_host_has_no_descriptors_of_the_service),
         cmocka_unit_test(a_killed_service_takes_its_hosts_along),
     };
