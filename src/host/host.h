@@ -18,7 +18,7 @@
  *     status = host_set_open(&options, &hosts, &error);            // starts the processes, waits for none
  *     executor_options work = {.backend = host_backend(hosts), .slots = options.slots, ...};
  *     ...
- *     executor_close(work, 30.0);
+ *     executor_stop(work, 30.0);  ...  executor_close(work, 0.0);
  *     host_set_close(hosts);
  *
  * host_read_report and host_engine_ready may be called from any thread.
