@@ -1053,6 +1053,16 @@ def no_engine_process_outlives_the_service():
 
 
 @test
+def the_table_of_answers_names_tests_that_exist():
+    here = Path(__file__).resolve()
+    written = "".join(path.read_text(encoding="utf-8") for path in here.parent.glob("check_*.py"))
+    there = set(re.findall(r"(?m)^def (\w+)\(", written))
+    rows = [line for line in (here.parents[2] / "docs/service.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    named = {name for line in rows for name in re.findall(r"`([a-z0-9_]+)`", line.rsplit("|", 2)[1]) if name.count("_") >= 3}
+    assert len(named) > 50 and named <= there, f"docs/service.md names tests that are not there: {named - there}"
+
+
+@test
 def every_documented_operation_was_tried_here():
     met = {(method, path) for method, path, status in DESCRIPTION[0].met if 200 <= status < 300}
     # No engine of this version makes pictures of words; events are read as a stream, by their own tests.

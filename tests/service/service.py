@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
@@ -303,35 +304,47 @@ class Command:
 
 
 class Tests:
-    """Functions marked with @tests.test, in order; run prints TAP."""
+    """Functions marked with @tests.test, in order; run prints TAP. Those marked with @tests.patient wait for a deadline most
+    of the time: they begin in the background when the others do, and are reported at the end. What a test returns is printed
+    as a comment; a text that begins with "skipped" says that it did not run."""
 
     def __init__(self, name):
         self.name = name
         self.functions = []
+        self.waiting = []
 
     def test(self, function):
         self.functions.append(function)
         return function
 
+    def patient(self, function):
+        self.waiting.append(function)
+        return function
+
+    def outcome(self, function):
+        """(whether it passed, what there is to say, seconds)."""
+        began = time.monotonic()
+        try:
+            return True, function(), time.monotonic() - began
+        except Exception as fault:
+            reason = str(fault) if isinstance(fault, AssertionError) and str(fault) else traceback.format_exc()
+            return False, reason, time.monotonic() - began
+
     def run(self, only=()):
         failed = 0
-        for function in self.functions:
-            title = function.__name__.replace("_", " ")
-            if only and not any(word in title for word in only):
-                continue
-            began = time.monotonic()
-            try:
-                note = function()
-                print(f"ok {self.name}: {title}", flush=True)
-                if note:
-                    print("".join(f"#   {line}\n" for line in str(note).splitlines()), end="", flush=True)
-            except Exception as fault:
-                failed += 1
-                print(f"not ok {self.name}: {title}", flush=True)
-                reason = str(fault) if isinstance(fault, AssertionError) and str(fault) else traceback.format_exc()
-                print("".join(f"#   {line}\n" for line in reason.splitlines()), end="", flush=True)
-            if os.environ.get("SHOW_SECONDS"):
-                print(f"#   {time.monotonic() - began:.1f} s", flush=True)
+        chosen = lambda function: not only or any(word in title(function) for word in only)
+        title = lambda function: function.__name__.replace("_", " ")
+        with ThreadPoolExecutor(max(1, len(self.waiting))) as pool:
+            begun = [(function, pool.submit(self.outcome, function)) for function in self.waiting if chosen(function)]
+            for function, later in [(function, None) for function in self.functions if chosen(function)] + begun:
+                good, said, seconds = later.result() if later is not None else self.outcome(function)
+                failed += not good
+                skipped = good and str(said).startswith("skipped")
+                print(f"{'ok' if good else 'not ok'} {self.name}: {title(function)}" + (f" # SKIP {said}" if skipped else ""), flush=True)
+                if said and not skipped:
+                    print("".join(f"#   {line}\n" for line in str(said).splitlines()), end="", flush=True)
+                if os.environ.get("SHOW_SECONDS"):
+                    print(f"#   {seconds:.1f} s", flush=True)
         return failed > 0
 
 
