@@ -1,6 +1,7 @@
 /* One batch of orders through one process, on the slot's own thread. */
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,6 @@ typedef struct batch {
     bool cancel_sent[EXECUTOR_BATCH_MAX];
     bool answered;           /* at least one */
     uint64_t resident_bytes; /* as the host said with its last answer */
-    bool changed;
 } batch;
 
 static void finish(batch *mine, size_t i, lumen_status status, blob *packed, const lumen_error *error)
@@ -71,9 +71,9 @@ static lumen_status is_hopeless(const host_slot *slot, double until, lumen_error
     double now = host_now();
     if (slot->life == HOST_DOWN && slot->early_ends >= HOPELESS_ENDS)
         return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE,
-                          "the engine's process ended %u times before it could work, the last time with %s; it is "
-                          "started again in %.0f s",
-                          slot->early_ends, slot->report.last_end, slot->restart_at - now);
+                          "the engine's process ended %u times in a row before it could work (%s); it is started again "
+                          "in %.0f s",
+                          slot->early_ends, slot->report.last_end, fmax(slot->restart_at - now, 1.0));
     if (now >= until)
         return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE, "the engine's process was not ready within %.0f s",
                           READY_SECONDS);
@@ -199,8 +199,11 @@ static const char *take_message(batch *mine, host_message *message)
     case HOST_FAILURE: break;
     default: {
         pthread_mutex_lock(&slot->lock);
-        bool known = host_note(slot, message, &mine->changed);
+        bool changed = false;
+        bool known = host_note(slot, message, &changed);
         pthread_mutex_unlock(&slot->lock);
+        if (changed && slot->set->options.changed != NULL)
+            slot->set->options.changed(slot->set->options.user);
         return known ? NULL : "a message out of turn";
     }
     }
@@ -305,6 +308,4 @@ void host_run(void *self, uint32_t index, executor_work *const *works, size_t co
     } else {
         give_up(&mine, fault[0] != '\0' ? fault : NULL);
     }
-    if (mine.changed && set->options.changed != NULL)
-        set->options.changed(set->options.user);
 }
