@@ -1,7 +1,7 @@
 /* lumen preflight: can this machine run what there is? */
 
 #include <errno.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/serve_options.h"
+#include "service/process.h"
 #include "pipeline/pipeline.h"
 
 enum { MEMORY_WANTED = 64 }; /* MiB: the largest picture of one shape, with room */
@@ -37,42 +38,43 @@ static void describe_processor(char *text, size_t size)
     snprintf(text, size, "%s%s, %ld cores", architecture, extensions, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-/* MiB that can be had without swapping, by the kernel's own estimate; where it gives none, all there is. */
+/* MiB that can be had without swapping, by the kernel's own estimate and the bounds of a container; where there is
+ * none, all there is. */
 static double available_memory(void)
 {
-    double mebibytes = 0.0;
-    char line[256];
-    FILE *facts = fopen("/proc/meminfo", "r");
-    while (facts != NULL && mebibytes == 0.0 && fgets(line, sizeof line, facts) != NULL) {
-        unsigned long long kibibytes;
-        if (sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1)
-            mebibytes = (double)kibibytes / 1024.0;
-    }
-    if (facts != NULL)
-        fclose(facts);
-    if (mebibytes == 0.0)
-        mebibytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
-    return mebibytes;
+    process_memory memory = process_read_memory();
+    double bytes = memory.available_bytes > 0 ? (double)memory.available_bytes
+                                              : (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    return bytes / (1 << 20);
 }
 
 /* ---- What the service wants ---------------------------------------------------------------------------------- */
 
-enum { PORT_USUAL = 8080 };
-
-static void describe_port(char *text, size_t size)
+/* Whether the address and port of the settings can be listened on. */
+static void describe_port(const service_options *wanted, char *text, size_t size)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(PORT_USUAL)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    char port[8];
+    snprintf(port, sizeof port, "%u", wanted->port);
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    int fault = getaddrinfo(wanted->address, port, &hints, &found);
+    if (fault != 0) {
+        snprintf(text, size, "%s is no address to listen on: %s; choose another --address", wanted->address,
+                 gai_strerror(fault));
+        return;
+    }
     const int reuse = 1;
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int probe = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool bound = probe >= 0 && setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse) == 0 &&
-                 bind(probe, (const struct sockaddr *)&address, sizeof address) == 0;
+                 bind(probe, found->ai_addr, found->ai_addrlen) == 0;
     if (bound)
-        snprintf(text, size, "%d is free on 127.0.0.1", PORT_USUAL);
+        snprintf(text, size, "%u is free on %s", wanted->port, wanted->address);
     else
-        snprintf(text, size, "%d on 127.0.0.1: %s; start lumen serve with another --port", PORT_USUAL, strerror(errno));
+        snprintf(text, size, "%u on %s: %s; start lumen serve with another --port", wanted->port, wanted->address,
+                 strerror(errno));
     if (probe >= 0)
         close(probe);
+    freeaddrinfo(found);
 }
 
 /* The deepest folder of `path` that exists already. */
@@ -83,11 +85,10 @@ static void cut_to_existing(char *path)
         *slash = '\0';
 }
 
-static void describe_cache(char *text, size_t size)
+static void describe_cache(const char *folder, char *text, size_t size)
 {
-    char *folder = usual_cache_folder();
     if (folder == NULL) {
-        snprintf(text, size, "there is no home folder; lumen serve keeps shapes in memory, or where --cache-dir says");
+        snprintf(text, size, "none on disk; lumen serve keeps shapes in memory");
         return;
     }
     char *existing = strdup(folder);
@@ -101,7 +102,6 @@ static void describe_cache(char *text, size_t size)
         snprintf(text, size, "%s, %.1f GiB free", folder,
                  (double)room.f_bavail * (double)room.f_frsize / (double)(1 << 30));
     free(existing);
-    free(folder);
 }
 
 static void report(bool good, const char *what, const char *found)
@@ -118,6 +118,11 @@ int command_preflight(int count, char **arguments)
     if (count > 1)
         return complain(EXIT_USAGE, "preflight knows no '%s'; see lumen preflight --help", arguments[1]);
 
+    /* What lumen serve would take from the environment. */
+    serve_settings settings;
+    char *nothing[] = {arguments[0], NULL};
+    if (serve_options_read(1, nothing, &settings) != EXIT_DONE)
+        return EXIT_USAGE;
     char found[512];
     describe_processor(found, sizeof found);
     report(true, "processor", found);
@@ -141,10 +146,11 @@ int command_preflight(int count, char **arguments)
         snprintf(found, sizeof found, "\"%s\": %s of %u parts, %u points in %.1f ms", shape->text, shape->template_type,
                  shape->part_count, shape->point_count, shape->generation_time_ms);
     report(made, "procedural", made ? found : opened ? error.message : "not tried");
-    describe_port(found, sizeof found);
+    describe_port(&settings.service, found, sizeof found);
     report(true, "port", found);
-    describe_cache(found, sizeof found);
+    describe_cache(settings.cache_folder, found, sizeof found);
     report(true, "cache", found);
+    serve_options_free(&settings);
     report(true, "networks", "not part of this version");
     lumen_shape_free(shape);
     lumen_close(library);

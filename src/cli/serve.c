@@ -85,7 +85,14 @@ static int run(serve_settings *settings, log_sink *log)
         result = EXIT_FAILED;
     else if (!wait_for_end(running))
         result = EXIT_FAILED;
-    service_stop(running);
+    /* Whoever asks a second time does not want to wait: then the signal does what it usually does. What the cache has
+     * committed is safe in any case, and engine processes end with this one. */
+    const sigset_t signals = ending_signals();
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    if (!service_stop(running)) {
+        complain(EXIT_FAILED, "a request could not be brought to its end; the service ends without it");
+        _exit(EXIT_FAILED);
+    }
     return result;
 }
 
@@ -102,6 +109,9 @@ int serve_run(const serve_program *program, int count, char **arguments)
     const sigset_t signals = ending_signals();
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+
+    /* Engine processes inherit the environment, and have no use for the key. */
+    unsetenv("LUMEN_API_KEY");
 
     lumen_error error;
     log_sink *log = NULL;

@@ -72,7 +72,7 @@ static const setting settings_table[SETTINGS] = {
     [MEMORY_CACHE_BYTES] = {"memory-cache-bytes", "N", BYTES, "256M", 0, 1e15, "bound of the shapes in memory"},
     [MEMORY_CACHE_ITEMS] = {"memory-cache-items", "N", COUNT, "100000", 0, 1e9, "the same, by number"},
     [WORKERS] = {"workers", "N", COUNT, "0", 0, HOST_SLOTS_MAX, "engine processes; 0: one per core, at most 4"},
-    [THREADS] = {"threads", "N", COUNT, "0", 0, 64, "of the HTTP server; 0: one per core"},
+    [THREADS] = {"threads", "N", COUNT, "0", 0, 8, "of the HTTP server; 0: one per core, at most 8"},
     [QUEUE_LIMIT] = {"queue-limit", "N", COUNT, "1024", 1, 1e6, "requests that may wait for an engine"},
     [REQUEST_SECONDS] = {"request-seconds", "N", SECONDS, "300", 0.1, 86400, "the longest that a request may take"},
     [DRAIN_SECONDS] = {"drain-seconds", "N", SECONDS, "30", 0, 86400, "after SIGTERM, for what is under way"},
@@ -105,7 +105,8 @@ void serve_options_print_help(void)
     }
     puts("  --help                     print this text\n\n"
          "  Each option is an environment variable too: --rate-limit 30 is LUMEN_RATE_LIMIT=30. LUMEN_API_KEY\n"
-         "  holds the key that clients must send as X-API-Key. SIGTERM and SIGINT finish what is under way.\n\n"
+         "  holds the key that clients must send as X-API-Key. SIGTERM and SIGINT finish what is under way;\n"
+         "  a second one ends at once.\n\n"
          "  lumen serve --port 9000\n"
          "  curl -d '{\"text\": \"a horse galloping\"}' http://127.0.0.1:9000/generate");
 }

@@ -8,7 +8,10 @@
 #include "base/error.h"
 #include "files/json.h"
 
-enum { EXTRA_HEADERS_MAX = 12, JSON_BYTES_MAX = 4 << 20 };
+enum { EXTRA_HEADERS_MAX = 12, JSON_BYTES_MAX = 4 << 20, OWN_BYTES_UNCOUNTED = 64 << 10 };
+
+/* Answers that are not shared, in all clients' hands at once. */
+#define OWN_BYTES_MAX ((size_t)256 << 20)
 
 http_content *answer_make_content(blob *body, const char *type, const http_header *more, size_t count)
 {
@@ -17,18 +20,21 @@ http_content *answer_make_content(blob *body, const char *type, const http_heade
         {"X-Content-Type-Options", "nosniff"},
     };
     size_t used = 2;
-    bool varies = false;
-    for (size_t i = 0; i < count && used < EXTRA_HEADERS_MAX - 1; i++) {
+    bool varies = false, keeps = false;
+    for (size_t i = 0; i < count && used < EXTRA_HEADERS_MAX - 2; i++) {
         headers[used++] = more[i];
         varies = varies || strcmp(more[i].name, "Vary") == 0;
+        keeps = keeps || strcmp(more[i].name, "Cache-Control") == 0;
     }
+    /* A cache between does not see that an answer depends on X-API-Key. */
+    if (!keeps)
+        headers[used++] = (http_header){"Cache-Control", "no-store"};
     if (!varies)
         headers[used++] = (http_header){"Vary", "Origin"};
     return http_content_create(body, headers, used);
 }
 
-/* The headers that belong to this one request: its id, its origin. Returns how many. */
-static size_t own_headers(const visit *one, http_header headers[3])
+size_t answer_visit_headers(const visit *one, http_header headers[ANSWER_VISIT_HEADERS])
 {
     headers[0] = (http_header){"X-Request-Id", one->request_id};
     if (one->origin == NULL)
@@ -42,17 +48,45 @@ static size_t own_headers(const visit *one, http_header headers[3])
 void answer_content(visit *one, unsigned status, http_content *content, const http_header *extra, size_t count)
 {
     http_header headers[EXTRA_HEADERS_MAX];
-    size_t used = own_headers(one, headers);
+    size_t used = answer_visit_headers(one, headers);
     for (size_t i = 0; i < count && used < EXTRA_HEADERS_MAX; i++)
         headers[used++] = extra[i];
     http_answer(one->exchange, status, content, headers, used);
 }
 
+/* For contents whose sender may say by himself how they are to be kept: then they say nothing. */
+static size_t leave_caching_to(const http_header *extra, size_t count, http_header *more)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(extra[i].name, "Cache-Control") == 0) {
+            *more = (http_header){"Cache-Control", NULL};
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void answer_empty(visit *one, unsigned status, const http_header *extra, size_t count)
 {
-    http_content *nothing = answer_make_content(NULL, NULL, NULL, 0);
+    http_header more = {0};
+    size_t more_count = leave_caching_to(extra, count, &more);
+    http_content *nothing = answer_make_content(NULL, NULL, &more, more_count);
     answer_content(one, status, nothing, extra, count);
     http_content_release(nothing);
+}
+
+/* An answer that is this request's own holds memory until its client has read it. Small ones are not counted. */
+static bool answer_take_bytes(visit *one, size_t size)
+{
+    if (size <= OWN_BYTES_UNCOUNTED)
+        return true;
+    size_t before = atomic_fetch_add(&one->service->own_bytes, size);
+    if (before + size > OWN_BYTES_MAX) {
+        atomic_fetch_sub(&one->service->own_bytes, size);
+        return false;
+    }
+    one->own_bytes = size;
+    return true;
 }
 
 static void answer_without_memory(visit *one)
@@ -64,8 +98,14 @@ static void answer_without_memory(visit *one)
 void answer_buffer(visit *one, unsigned status, const char *type, const buffer *body, const http_header *extra,
                    size_t count)
 {
+    http_header more = {0};
+    size_t more_count = leave_caching_to(extra, count, &more);
+    if (!answer_take_bytes(one, body->size)) {
+        answer_error(one, 503, "QueueFullError", 2.0, "too many large answers are being sent; try again in a moment");
+        return;
+    }
     blob *bytes = blob_from_buffer(body);
-    http_content *content = bytes == NULL ? NULL : answer_make_content(bytes, type, NULL, 0);
+    http_content *content = bytes == NULL ? NULL : answer_make_content(bytes, type, &more, more_count);
     if (content == NULL)
         answer_without_memory(one);
     else
@@ -125,8 +165,8 @@ http_content *answer_error_content(const visit *one, const char *type, const cha
     buffer_open(&body, 1024);
     json_t *value = error_object(type, message);
     http_content *content = NULL;
-    http_header headers[3];
-    size_t count = own_headers(one, headers);
+    http_header headers[ANSWER_VISIT_HEADERS];
+    size_t count = answer_visit_headers(one, headers);
     if (files_json_dump(value, ANSWER_DIGITS, &body)) {
         blob *bytes = blob_from_buffer(&body);
         if (bytes != NULL)
@@ -178,7 +218,7 @@ unsigned answer_describe_outcome(const executor_outcome *outcome, const char **t
     switch (outcome->end) {
     case EXECUTOR_REFUSED:
         *type = "RateLimitedError";
-        *message = "too many requests for new shapes from this address; wait as long as Retry-After says";
+        *message = "too many requests for new shapes from this address; try again later";
         *seconds = outcome->retry_seconds;
         return 429;
     case EXECUTOR_EXPIRED:

@@ -3,7 +3,7 @@
  *
  *     answer_error(one, 503, "QueueFullError", 2, "too many requests are waiting; try again");
  *     answer_json(one, 200, json_pack("{s:s}", "status", "ok"));
- *     answer_content(one, 200, content, "memory");
+ *     answer_content(one, 200, content, NULL, 0);
  */
 #ifndef LUMEN_SERVICE_ANSWER_H
 #define LUMEN_SERVICE_ANSWER_H
@@ -12,8 +12,14 @@
 
 #include "service/internal.h"
 
-/* Content with the headers that all answers share. Takes over nothing: `body` is kept. `more` may be NULL. */
+/* Content with the headers that all answers share, and no-store unless `more` names Cache-Control (with the value NULL:
+ * none here, the sender adds its own). Takes over nothing: `body` is kept. `more` may be NULL. */
 http_content *answer_make_content(blob *body, const char *type, const http_header *more, size_t count);
+
+enum { ANSWER_VISIT_HEADERS = 3 };
+
+/* The headers that belong to this one request: its id, its origin. Returns how many. */
+size_t answer_visit_headers(const visit *one, http_header headers[ANSWER_VISIT_HEADERS]);
 
 /* Sends content with the headers that belong to this one request: its id, its origin. */
 void answer_content(visit *one, unsigned status, http_content *content, const http_header *extra, size_t count);

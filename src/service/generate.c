@@ -61,6 +61,7 @@ bool generate_read(visit *one, generate_plan *plan)
 
 void generate_answer_refusal(visit *one, executor_refusal refusal)
 {
+    observe_refusal(&one->service->seen);
     if (refusal == EXECUTOR_STOPPING)
         answer_error(one, 503, "ShuttingDownError", 5.0, "the service is stopping; ask another");
     else if (refusal == EXECUTOR_NO_MEMORY)
@@ -77,19 +78,19 @@ static void answer_cached(visit *one, const cache_entry *entry)
 {
     const shape_answer *answer = cache_answer(entry);
     one->cache_state = cache_is_stored(entry) ? "stored" : "memory";
-    const http_header state = {"X-Lumen-Cache", one->cache_state};
-    answer_content(one, 200, one->binary ? answer->binary : answer->json, &state, 1);
+    const http_header state[] = {{"X-Lumen-Cache", one->cache_state}, {"Cache-Control", "no-store"}};
+    answer_content(one, 200, one->binary ? answer->binary : answer->json, state, 2);
 }
 
 static void answer_generated(visit *one, const cache_entry *entry)
 {
-    static const http_header state = {"X-Lumen-Cache", "generated"};
-    one->cache_state = state.value;
+    static const http_header state[] = {{"X-Lumen-Cache", "generated"}, {"Cache-Control", "no-store"}};
+    one->cache_state = state[0].value;
     http_content *fresh = shape_answer_fresh(cache_answer(entry), one->binary);
     if (fresh == NULL)
         answer_error(one, 500, "GenerationFailedError", 0.0, "memory ran out; try again later");
     else
-        answer_content(one, 200, fresh, &state, 1);
+        answer_content(one, 200, fresh, state, 2);
     http_content_release(fresh);
 }
 
@@ -159,8 +160,7 @@ static void finished(void *user, const executor_outcome *outcome)
     if (!atomic_exchange(&one->settled, true)) {
         one->outcome = *outcome;
         one->has_outcome = true;
-        if (outcome->end == EXECUTOR_REFUSED)
-            metric_add(running->seen.limited_engine, 1.0);
+        observe_outcome(&running->seen, outcome);
         if (outcome->end != EXECUTOR_DONE)
             answer_outcome_error(one, outcome);
         else if (one->debug)

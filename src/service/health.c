@@ -15,8 +15,9 @@ void handle_health(visit *one)
 
 /* ---- Models -------------------------------------------------------------------------------------------------- */
 
-/* The models of all engine processes; of those with the same name, the one that is furthest. */
-static json_t *describe_models(service *running, bool *fallback_loaded)
+/* The models of the engine processes, which all have the same list: each as it is where it is loaded, or in the first.
+ * `reasons`: with why a load failed, which may name files. */
+static json_t *describe_models(service *running, bool reasons, bool *fallback_loaded)
 {
     model_report best[MODELS_MAX];
     size_t count = 0;
@@ -37,7 +38,7 @@ static json_t *describe_models(service *running, bool *fallback_loaded)
         json_t *entry = json_pack("{s:o, s:s, s:I, s:f}", "name", files_json_text(best[i].name), "state",
                                   model_state_name(best[i].state), "bytes", (json_int_t)best[i].bytes, "load_seconds",
                                   best[i].load_seconds);
-        if (best[i].reason[0] != '\0')
+        if (reasons && best[i].reason[0] != '\0')
             json_object_set_new(entry, "reason", files_json_text(best[i].reason));
         json_array_append_new(list, entry);
     }
@@ -72,8 +73,9 @@ void handle_ready(visit *one)
     cache_read_figures(running->shapes, &shapes);
     bool fallback;
     answer_json(one, 200,
-                json_pack("{s:s, s:o, s:o, s:o}", "status", "ready", "models", describe_models(running, &fallback),
-                          "engines", describe_engines(running), "cache", describe_connections(&shapes)));
+                json_pack("{s:s, s:o, s:o, s:o}", "status", "ready", "models",
+                          describe_models(running, false, &fallback), "engines", describe_engines(running), "cache",
+                          describe_connections(&shapes)));
 }
 
 /* ---- Details ----------------------------------------------------------------------------------------------------- */
@@ -151,7 +153,7 @@ static void describe_opened(service *running, json_t *answer)
     bool fallback = false;
     uint64_t resident = process_resident_bytes();
     json_object_set_new(answer, "queue", describe_queue(running, &resident));
-    json_object_set_new(answer, "models", describe_models(running, &fallback));
+    json_object_set_new(answer, "models", describe_models(running, true, &fallback));
     json_object_set_new(answer, "fallback_loaded", json_boolean(fallback));
     json_object_set_new(answer, "cache", describe_cache(running));
     json_object_set_new(answer, "jobs", json_integer((json_int_t)job_table_count(running->jobs)));

@@ -55,6 +55,8 @@ struct service {
     random_ids *ids;
     const char *engine_names[ENGINES_MAX + 2]; /* that requests may name: "auto" first, NULL last */
     observations seen;
+    atomic_size_t own_bytes;   /* of large answers that are one request's own, now being sent */
+    pthread_mutex_t observing; /* figures are brought up to date by one at a time */
     http_content *openapi;
     http_content *page[3]; /* html, css, js */
 
@@ -68,7 +70,8 @@ struct service {
     cache *shapes;
     host_set *hosts;
     executor *work;
-    tasks *pool;
+    tasks *pool;     /* quick: looking up, writing files */
+    tasks *painters; /* slow: pictures */
     job_table *jobs;
 };
 
@@ -91,6 +94,7 @@ typedef struct visit {
     executor_ticket *ticket; /* left when the visit ends */
     bool binary;             /* the client prefers the binary message */
     bool debug;              /* POST /debug/generate-mesh: figures instead of the shape */
+    size_t own_bytes;        /* counted in the service's */
     /* For the log. */
     uint64_t key;
     bool has_key;

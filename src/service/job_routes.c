@@ -9,7 +9,7 @@ static job *find(visit *one)
 {
     char id[RANDOM_ID_BYTES + 1];
     visit_segment(one, "/jobs/", id, sizeof id);
-    job *found = job_find(one->service->jobs, id);
+    job *found = random_id_is_one(id) ? job_find(one->service->jobs, id) : NULL;
     if (found == NULL)
         answer_error(one, 404, "NotFoundError", 0.0, "there is no such job; it may have ended more than %d minutes ago",
                      JOB_SECONDS / 60);
@@ -20,8 +20,10 @@ static void answer_job(visit *one, unsigned status, job *asked, bool with_result
 {
     buffer body;
     buffer_open(&body, (size_t)16 << 20);
-    job_write(asked, with_result, &body);
-    answer_buffer(one, status, "application/json", &body, NULL, 0);
+    if (job_write(asked, with_result, &body))
+        answer_buffer(one, status, "application/json", &body, NULL, 0);
+    else
+        answer_error(one, 500, "GenerationFailedError", 0.0, "memory ran out; try again later");
     buffer_close(&body);
 }
 
@@ -47,13 +49,13 @@ void handle_job_post(visit *one)
         return;
     job *made = job_create(one->service->jobs, &one->who.client, plan.order.key);
     if (made == NULL) {
-        answer_error(one, 503, "QueueFullError", 2.0, "%d jobs are under way; wait for some of them to end", JOBS_MAX);
+        answer_error(one, 503, "QueueFullError", 2.0, "too many jobs are under way; wait for some of them to end");
         return;
     }
     cache_entry *entry = cache_find(one->service->shapes, plan.order.key, plan.order.identity);
     if (entry != NULL) {
         const shape_answer *answer = cache_answer(entry);
-        job_finish_cached(made, answer->json);
+        job_finish_cached(made, &(job_result){.json = answer->json, .flag = answer->json_flag, .cached = true});
         cache_release(entry);
         answer_accepted(one, made);
     } else {
@@ -82,13 +84,17 @@ void handle_job_events(visit *one)
     job *asked = find(one);
     if (asked == NULL)
         return;
-    http_header headers[6] = {
-        {"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"},
-        {"X-Content-Type-Options", "nosniff"}, {"Vary", "Origin"},
-        {"X-Request-Id", one->request_id},     {"Access-Control-Allow-Origin", one->origin}}; /* NULL is left out */
+    static const http_header own[] = {{"Content-Type", "text/event-stream"},
+                                      {"Cache-Control", "no-store"},
+                                      {"X-Content-Type-Options", "nosniff"},
+                                      {"Vary", "Origin"}};
+    enum { OWN = sizeof own / sizeof *own };
+    http_header headers[OWN + ANSWER_VISIT_HEADERS];
+    memcpy(headers, own, sizeof own);
+    size_t count = OWN + answer_visit_headers(one, headers + OWN);
     if (strcmp(http_method(one->exchange), "HEAD") == 0)
         answer_buffer(one, 200, "text/event-stream", &(buffer){0}, NULL, 0);
-    else if (!job_open_stream(asked, one->exchange, headers, 6))
+    else if (!job_open_stream(asked, one->exchange, headers, count))
         answer_error(one, 503, "QueueFullError", 5.0, "%d clients listen to this job already; ask its address instead",
                      JOB_STREAMS_MAX);
     job_release(asked);

@@ -29,10 +29,9 @@ struct job {
 
     pthread_mutex_t lock;
     job_state state;
-    bool started; /* joining is over: the ticket is there or will never be */
     executor_ticket *ticket;
     uint64_t ended_ns, spoken_ns;
-    http_content *content; /* JOB_DONE */
+    job_result result; /* JOB_DONE */
     char error_type[32];
     char error_message[sizeof((lumen_error *)0)->message];
     job_stream streams[JOB_STREAMS_MAX];
@@ -122,9 +121,7 @@ void job_release(job *one)
 {
     if (one == NULL || atomic_fetch_sub(&one->references, 1) != 1)
         return;
-    if (one->ticket != NULL)
-        executor_leave(one->ticket);
-    http_content_release(one->content);
+    http_content_release(one->result.json);
     pthread_mutex_destroy(&one->lock);
     free(one);
 }
@@ -142,6 +139,20 @@ static job *forget_one(job_table *all)
         }
     }
     return NULL;
+}
+
+/* The client's jobs that are under way. The table's lock is held. */
+static size_t count_live(const job_table *all, const client_address *client)
+{
+    size_t count = 0;
+    for (job *one = all->oldest; one != NULL; one = one->newer) {
+        if (memcmp(&one->who.client, client, sizeof *client) != 0)
+            continue;
+        pthread_mutex_lock(&one->lock);
+        count += one->state == JOB_LIVE;
+        pthread_mutex_unlock(&one->lock);
+    }
+    return count;
 }
 
 job *job_create(job_table *all, const client_address *client, uint64_t key)
@@ -163,7 +174,8 @@ job *job_create(job_table *all, const client_address *client, uint64_t key)
 
     job *forgotten = NULL;
     pthread_mutex_lock(&all->lock);
-    bool room = all->count < JOBS_MAX || (forgotten = forget_one(all)) != NULL;
+    bool room = count_live(all, client) < JOBS_OF_CLIENT_MAX &&
+                (all->count < JOBS_MAX || (forgotten = forget_one(all)) != NULL);
     if (room)
         link_job(all, one);
     pthread_mutex_unlock(&all->lock);
@@ -196,7 +208,7 @@ const char *job_id(const job *one)
  */
 
 /* The job's lock is held. */
-static void write_status(job *one, bool with_result, buffer *out)
+static bool write_status(job *one, bool with_result, buffer *out)
 {
     executor_status status = {.state = EXECUTOR_LOOKING_UP};
     if (one->state == JOB_LIVE && one->ticket != NULL)
@@ -215,23 +227,28 @@ static void write_status(job *one, bool with_result, buffer *out)
         json_object_set_new(
             object, "error",
             json_pack("{s:o, s:s}", "error", files_json_text(one->error_message), "type", one->error_type));
-    bool written = files_json_dump(object, ANSWER_DIGITS, out);
+    bool written = files_json_dump(object, ANSWER_DIGITS, out) && !buffer_failed(out);
     json_decref(object);
-    if (!written || !with_result || one->content == NULL || buffer_failed(out))
-        return;
+    if (!written || !with_result || one->result.json == NULL)
+        return written;
     /* The result is JSON text already: it goes in before the closing brace. */
-    const blob *result = http_content_body(one->content);
+    const blob *json = http_content_body(one->result.json);
+    size_t behind = one->result.flag + 4; /* "true" */
     out->size--;
     buffer_text(out, ",\"result\":");
-    buffer_append(out, result->data, result->size);
+    buffer_append(out, json->data, one->result.flag);
+    buffer_text(out, one->result.cached ? "true" : "false");
+    buffer_append(out, json->data + behind, json->size - behind);
     buffer_text(out, "}");
+    return !buffer_failed(out);
 }
 
-void job_write(job *one, bool with_result, buffer *out)
+bool job_write(job *one, bool with_result, buffer *out)
 {
     pthread_mutex_lock(&one->lock);
-    write_status(one, with_result, out);
+    bool written = write_status(one, with_result, out);
     pthread_mutex_unlock(&one->lock);
+    return written;
 }
 
 /* ---- Streams of events
@@ -312,24 +329,27 @@ static void finished(void *user, const executor_outcome *outcome)
 {
     job *one = user;
     const job_hooks *hooks = &one->table->hooks;
-    http_content *content = outcome->end == EXECUTOR_DONE ? hooks->content_of(hooks->user, outcome) : NULL;
-    keep(one); /* leaving the ticket gives up the executor's hold on this job */
+    hooks->ended(hooks->user, outcome);
+    job_result result = {0};
+    if (outcome->end == EXECUTOR_DONE)
+        result = hooks->result_of(hooks->user, outcome);
+    keep(one); /* leaving the ticket lets go whoever waits to give this job up */
     pthread_mutex_lock(&one->lock);
     executor_ticket *ticket = NULL;
-    if (one->state == JOB_LIVE && content != NULL) {
-        one->content = http_content_keep(content);
+    if (one->state == JOB_LIVE && outcome->end == EXECUTOR_DONE) {
+        one->result = result;
+        result.json = NULL;
         ticket = end(one, JOB_DONE);
     } else if (one->state == JOB_LIVE) {
-        const char *type = "GenerationFailedError", *message = "memory ran out; try again later";
-        if (outcome->end != EXECUTOR_DONE)
-            answer_describe_outcome(outcome, &type, &message, NULL);
+        const char *type, *message;
+        answer_describe_outcome(outcome, &type, &message, NULL);
         snprintf(one->error_type, sizeof one->error_type, "%s", type);
         snprintf(one->error_message, sizeof one->error_message, "%s", message);
         ticket = end(one, JOB_FAILED);
     }
     pthread_mutex_unlock(&one->lock);
     leave(ticket);
-    http_content_release(content);
+    http_content_release(result.json);
     if (outcome->result != NULL)
         hooks->release(hooks->user, outcome->result);
     job_release(one);
@@ -370,10 +390,11 @@ void job_started(job *one, executor_ticket *ticket)
         leave(ticket);
 }
 
-void job_finish_cached(job *one, http_content *content)
+void job_finish_cached(job *one, const job_result *result)
 {
     pthread_mutex_lock(&one->lock);
-    one->content = http_content_keep(content);
+    one->result = *result;
+    http_content_keep(result->json);
     end(one, JOB_DONE);
     pthread_mutex_unlock(&one->lock);
 }
@@ -410,16 +431,21 @@ static void tick_streams(job *one)
     pthread_mutex_unlock(&one->lock);
 }
 
-/* Whether a job is over for good. `room` is what results may still hold; newer ones come first. */
+/* Whether a job is over for good. Lets go of its result when those of newer jobs have used up the `room` for them. */
 static bool has_passed(job *one, uint64_t now, size_t *room)
 {
+    http_content *dropped = NULL;
     pthread_mutex_lock(&one->lock);
-    size_t bytes = one->content == NULL ? 0 : http_content_body(one->content)->size;
-    bool ended = one->state != JOB_LIVE;
-    bool passed = ended && (seconds_between(one->ended_ns, now) > (double)JOB_SECONDS || bytes > *room);
-    if (ended && !passed)
+    bool passed = one->state != JOB_LIVE && seconds_between(one->ended_ns, now) > (double)JOB_SECONDS;
+    size_t bytes = one->result.json == NULL ? 0 : http_content_body(one->result.json)->size;
+    if (bytes > *room) {
+        dropped = one->result.json;
+        one->result.json = NULL;
+    } else {
         *room -= bytes;
+    }
     pthread_mutex_unlock(&one->lock);
+    http_content_release(dropped);
     return passed;
 }
 

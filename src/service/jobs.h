@@ -1,15 +1,17 @@
 /*
  * jobs.h: work that nobody holds a connection open for. POST /jobs starts it, its address tells how it goes.
  *
- *     job *one = job_create(jobs, &client, key, &message);       // NULL: too many are under way
+ *     job *one = job_create(jobs, &client, key);                 // NULL: too many are under way, or no memory
  *     executor_party party = job_party(one);
  *     job_started(one, executor_join(work, &order, &party, &refusal));
  *     job_release(one);
  *     ...
  *     job *same = job_find(jobs, id);                            // by another request, until its time is over
  *
- * A job is live until it is done, failed or cancelled; an ended one is remembered for JOB_SECONDS, as long as there is
- * room. Counted references; all functions may be called from any thread.
+ * A job is live until it is done, failed or cancelled; an ended one is remembered for JOB_SECONDS, or, when
+ * JOBS_MAX are known, until a newer one needs its place. Its result is told with it as long as all results together
+ * hold less than JOB_RESULT_BYTES_MAX; an older one is to be had from /shapes. Counted references; all functions may be
+ * called from any thread.
  */
 #ifndef LUMEN_SERVICE_JOBS_H
 #define LUMEN_SERVICE_JOBS_H
@@ -21,7 +23,13 @@
 #include "service/client.h"
 #include "service/random_id.h"
 
-enum { JOBS_MAX = 4096, JOB_STREAMS_MAX = 16, JOB_SECONDS = 600, JOB_KEEP_ALIVE_SECONDS = 15 };
+enum {
+    JOBS_MAX = 4096,
+    JOBS_OF_CLIENT_MAX = 1024,
+    JOB_STREAMS_MAX = 16,
+    JOB_SECONDS = 600,
+    JOB_KEEP_ALIVE_SECONDS = 15
+};
 
 /* Results of ended jobs hold at most so much together. */
 #define JOB_RESULT_BYTES_MAX ((size_t)64 << 20)
@@ -36,10 +44,19 @@ typedef struct requester {
     client_address client;
 } requester;
 
-/* `content_of` makes the JSON body of an outcome that is done, a new reference, or NULL; `release` gives the outcome's
- * result back. */
+/* What a job that is done has to show: the JSON of a shape, shared with the cache and with other jobs, in which "true"
+ * stands at `flag` behind "cached": . */
+typedef struct job_result {
+    http_content *json; /* NULL: none */
+    size_t flag;
+    bool cached; /* as far as this job is concerned */
+} job_result;
+
+/* `result_of` keeps what an outcome that is done has to show; `ended` hears of every outcome before the job does;
+ * `release` gives the outcome's result back. */
 typedef struct job_hooks {
-    http_content *(*content_of)(void *user, const executor_outcome *outcome);
+    job_result (*result_of)(void *user, const executor_outcome *outcome);
+    void (*ended)(void *user, const executor_outcome *outcome);
     void (*release)(void *user, void *result);
     void *user;
 } job_hooks;
@@ -55,6 +72,7 @@ size_t job_table_count(job_table *all);
  */
 void job_table_tick(job_table *all);
 
+/* NULL when JOBS_MAX jobs, or JOBS_OF_CLIENT_MAX of this client, are under way, or memory runs out. */
 job *job_create(job_table *all, const client_address *client, uint64_t key);
 job *job_find(job_table *all, const char *id);
 void job_release(job *one);
@@ -65,8 +83,8 @@ executor_party job_party(job *one);
 /* Hands the ticket over after joining. NULL: joining failed, and the job is forgotten as if it had never been. */
 void job_started(job *one, executor_ticket *ticket);
 
-/* Ends a job at once with a content that was in the cache. */
-void job_finish_cached(job *one, http_content *content);
+/* Ends a job at once with what was in the cache; the result's content is kept. */
+void job_finish_cached(job *one, const job_result *result);
 
 const char *job_id(const job *one);
 
@@ -74,8 +92,8 @@ const char *job_id(const job *one);
 bool job_cancel(job *one, job_state *state);
 
 /* Appends {"id", "status", "position", "stage", "percent", "key", "created", ...} with the result's object when asked.
- */
-void job_write(job *one, bool with_result, buffer *out);
+ * False when memory runs out. */
+bool job_write(job *one, bool with_result, buffer *out);
 
 /* Opens the stream of a job's events on an exchange. False when too many are open on it: nothing has been answered
  * then. The job is kept for the stream's life. */

@@ -128,20 +128,33 @@ void observe_request(observations *seen, unsigned route_index, const char *path,
     metric_observe(times, seconds);
 }
 
+void observe_refusal(observations *seen)
+{
+    metric_add(metric_with(seen->failures, "rejected"), 1.0);
+}
+
+void observe_outcome(observations *seen, const executor_outcome *outcome)
+{
+    if (outcome->end == EXECUTOR_REFUSED) {
+        metric_add(seen->limited_engine, 1.0);
+        observe_refusal(seen);
+    } else if (outcome->end == EXECUTOR_DONE && outcome->found) {
+        metric_observe(metric_with(seen->stage_seconds, "lookup"), outcome->lookup_seconds);
+    }
+}
+
 void observe_flight(observations *seen, const char *engine_name, const executor_outcome *outcome)
 {
     static const char *const reasons[] = {
-        [EXECUTOR_DONE] = NULL,         [EXECUTOR_FAILED] = "engine",    [EXECUTOR_CANCELLED] = "cancelled",
-        [EXECUTOR_EXPIRED] = "expired", [EXECUTOR_REFUSED] = "rejected", [EXECUTOR_UNAVAILABLE] = "other",
+        [EXECUTOR_FAILED] = "engine",    [EXECUTOR_CANCELLED] = "cancelled", [EXECUTOR_EXPIRED] = "expired",
+        [EXECUTOR_REFUSED] = "rejected", [EXECUTOR_UNAVAILABLE] = "other",
     };
     if (outcome->end != EXECUTOR_DONE) {
         metric_add(metric_with(seen->failures, reasons[outcome->end]), 1.0);
         return;
     }
-    metric_observe(metric_with(seen->stage_seconds, "lookup"), outcome->lookup_seconds);
-    if (outcome->found)
-        return;
     metric_add(metric_with(seen->generations, engine_name), 1.0);
+    metric_observe(metric_with(seen->stage_seconds, "lookup"), outcome->lookup_seconds);
     metric_observe(metric_with(seen->stage_seconds, "queue"), outcome->queue_seconds);
     for (size_t i = 0; i < outcome->stage_count; i++)
         metric_observe(metric_with(seen->stage_seconds, outcome->stages[i].stage), outcome->stages[i].seconds);
@@ -163,26 +176,29 @@ static void refresh_tier(observations *seen, const char *tier, const cache_tier_
 static void refresh_models(struct service *running)
 {
     observations *seen = &running->seen;
+    const host_engines *offered = running->options.engines;
+    bool loaded[MODELS_MAX] = {false};
     unsigned crashes = 0;
     for (uint32_t slot = 0; slot < running->options.workers; slot++) {
         host_report report;
         host_read_report(running->hosts, slot, &report);
         crashes += report.crashes;
-        for (size_t i = 0; i < report.model_count; i++) {
+        for (size_t i = 0; i < report.model_count && i < offered->model_count; i++) {
             const model_report *one = &report.models[i];
-            metric_series *loaded = metric_with(seen->model_loaded, one->name);
-            bool is_loaded = report.ready && one->state == MODEL_LOADED;
-            /* One gauge for all processes: 1 when any of them has it. */
-            if (slot == 0 || is_loaded)
-                metric_set(loaded, is_loaded ? 1.0 : 0.0);
+            if (!report.ready || one->state != MODEL_LOADED)
+                continue;
+            loaded[i] = true;
             metric_set(metric_with(seen->model_bytes, one->name), (double)one->bytes);
             metric_set(metric_with(seen->model_seconds, one->name), one->load_seconds);
         }
     }
+    /* One gauge for all processes: 1 when any of them has it. */
+    for (size_t i = 0; i < offered->model_count && i < MODELS_MAX; i++)
+        metric_set(metric_with(seen->model_loaded, offered->models[i].name), loaded[i] ? 1.0 : 0.0);
     metric_set(seen->crashes, (double)crashes);
 }
 
-void observations_refresh(struct service *running)
+static void refresh(struct service *running)
 {
     observations *seen = &running->seen;
     http_figures connections;
@@ -191,7 +207,7 @@ void observations_refresh(struct service *running)
     metric_set(seen->log_dropped, (double)log_dropped(running->log));
     metric_set(seen->resident, (double)process_resident_bytes());
     metric_set(seen->uptime, seconds_between(running->started_ns, now_ns()));
-    metric_set(seen->ready, 0.0);
+    metric_set(seen->ready, service_is_ready(running) ? 1.0 : 0.0);
     if (!service_has_opened(running))
         return;
     cache_figures shapes;
@@ -215,8 +231,15 @@ void observations_refresh(struct service *running)
     metric_set(metric_with(seen->queue_limit, SERVICE_DEVICE), running->options.queue_max);
     metric_set(metric_with(seen->queue_oldest, SERVICE_DEVICE), work.oldest_queued_seconds);
     metric_set(seen->jobs, (double)job_table_count(running->jobs));
-    metric_set(seen->ready, service_is_ready(running) ? 1.0 : 0.0);
     refresh_models(running);
+}
+
+/* Mirrored counters must not step back, so one at a time reads and sets them. */
+void observations_refresh(struct service *running)
+{
+    pthread_mutex_lock(&running->observing);
+    refresh(running);
+    pthread_mutex_unlock(&running->observing);
 }
 
 /* ---- Routes

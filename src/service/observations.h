@@ -38,7 +38,13 @@ void observations_close(observations *seen);
 void observe_request(observations *seen, unsigned route_index, const char *path, const char *method, unsigned status,
                      double seconds);
 
-/* One flight that was over: the executor's `observed` hook. */
+/* What one who waited was told: counts refusals, and what the disk had. */
+void observe_outcome(observations *seen, const executor_outcome *outcome);
+
+/* An order that the executor did not take. */
+void observe_refusal(observations *seen);
+
+/* One flight that reached the queue and is over: the executor's `observed` hook. */
 void observe_flight(observations *seen, const char *engine_name, const executor_outcome *outcome);
 
 /* Brings the gauges up to date with what the rooms say now. */

@@ -14,8 +14,8 @@
  * by a scan before the parser sees the body, so that nothing recurses deeply; Jansson's own limit is 2,048). 422 is for
  * JSON that is no order. A text is judged by unicode_clean and unicode_is_blank of words/unicode.h, which words_parse
  * uses too, so that the service and the library never disagree. Numbers: 3.0 is the integer 3,
- * true is none; an integer is out of range however large it is. `null` counts as absent for everything but the text; a blank verb too. Members with
- * other names are ignored.
+ * true is none; an integer is out of range however large it is. `null` counts as absent for everything but the text; a
+ * blank verb too. Members with other names are ignored.
  *
  * Nothing outlives the call but what stands in the structures: they own no memory. Any number of threads.
  */

@@ -1,5 +1,6 @@
 /* Where requests go, and what every one of them must pass: path, method, key, rate. */
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,42 @@ static bool has_key(const service *running, const http_exchange *exchange)
                                                       http_request_header(exchange, "Authorization"));
 }
 
+/* Whether a Host is this machine by an address or as "localhost". A web page whose name was made to point here (DNS
+ * rebinding) has a name of its own there. */
+static bool is_local_host(const char *host)
+{
+    char name[64];
+    size_t length = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    if (length >= sizeof name)
+        return false;
+    memcpy(name, host, length);
+    name[length] = '\0';
+    if (strcasecmp(name, "localhost") == 0)
+        return true;
+    unsigned char address[sizeof(struct in6_addr)];
+    if (name[0] == '[') {
+        name[length - 1] = '\0';
+        return inet_pton(AF_INET6, name + 1, address) == 1;
+    }
+    return inet_pton(AF_INET, name, address) == 1;
+}
+
+/* Without a key, what protects the service from web pages of others that the user's browser shows is this alone: it is
+ * asked by an address, and changed by pages of its own or of listed origins. */
+static bool is_from_elsewhere(const visit *one)
+{
+    const char *host = http_request_header(one->exchange, "Host");
+    const char *origin = http_request_header(one->exchange, "Origin");
+    if (secret_is_set(one->service->options.api_key))
+        return false;
+    if (host != NULL && !is_local_host(host))
+        return true;
+    if (origin == NULL || one->origin != NULL || strcmp(one->route->method, "GET") == 0)
+        return false;
+    const char *authority = strstr(origin, "://");
+    return authority == NULL || host == NULL || strcasecmp(authority + 3, host) != 0;
+}
+
 static void begin(void *user, http_exchange *exchange)
 {
     service *running = user;
@@ -195,8 +232,17 @@ static void begin(void *user, http_exchange *exchange)
         return;
     }
     double wait;
-    if ((one->route->flags & ROUTE_OPEN) == 0 && !has_key(running, exchange)) {
-        answer_error(one, 401, "UnauthorizedError", 0.0, "Invalid or missing API key");
+    if ((one->route->flags & ROUTE_OPEN) == 0 && is_from_elsewhere(one)) {
+        answer_error(
+            one, 403, "ForbiddenError", 0.0,
+            "without a key the service is for this machine alone; ask it by its address, or set LUMEN_API_KEY");
+    } else if ((one->route->flags & ROUTE_OPEN) == 0 && !has_key(running, exchange)) {
+        /* Guessing costs as much as asking. */
+        if (limits_take(running->client_limit, &one->who.client, (double)now_ns() * 1e-9, &wait))
+            answer_error(one, 401, "UnauthorizedError", 0.0, "Invalid or missing API key");
+        else
+            answer_error(one, 429, "RateLimitedError", wait,
+                         "too many requests from this address; wait as long as Retry-After says");
     } else if ((one->route->flags & ROUTE_LIMITED) != 0 &&
                !limits_take(running->client_limit, &one->who.client, (double)now_ns() * 1e-9, &wait)) {
         metric_add(running->seen.limited_client, 1.0);
@@ -230,7 +276,11 @@ static void write_log(const visit *one, const http_outcome *outcome, double seco
 {
     /* Probes come every few seconds, and their 503 is an answer, not a failure. */
     bool probe = one->route != NULL && (one->route->flags & ROUTE_PROBE) != 0;
-    log_severity severity = probe ? LOG_DEBUG : outcome->status >= 500 ? LOG_ERROR : LOG_INFO;
+    /* So does the 503 of a full queue when many come at once; an error is what somebody should look at. */
+    log_severity severity = probe                    ? LOG_DEBUG
+                            : outcome->status == 503 ? LOG_WARNING
+                            : outcome->status >= 500 ? LOG_ERROR
+                                                     : LOG_INFO;
     if (!log_wants(one->service->log, severity))
         return;
     char client[CLIENT_TEXT_BYTES], key[17] = "";
@@ -250,7 +300,7 @@ static void write_log(const visit *one, const http_outcome *outcome, double seco
         log_text("incomplete", outcome->complete ? NULL : "the client left or was too slow"),
     };
     size_t count = 10;
-    char names[STAGES_LOGGED_MAX][EXECUTOR_STAGE_BYTES + 8];
+    char names[STAGES_LOGGED_MAX][EXECUTOR_STAGE_BYTES + 16];
     if (one->has_outcome) {
         const executor_outcome *work = &one->outcome;
         fields[count++] = log_real("lookup_ms", work->lookup_seconds * 1e3);
@@ -277,6 +327,7 @@ static void done(void *user, http_exchange *exchange, const http_outcome *outcom
     observe_request(&running->seen, one->route_index, one->route == NULL ? "other" : one->route->path,
                     one->route == NULL ? "other" : one->route->method, outcome->status, seconds);
     write_log(one, outcome, seconds);
+    atomic_fetch_sub(&running->own_bytes, one->own_bytes);
     free(one);
 }
 

@@ -11,7 +11,15 @@
 #include "service/pages.h"
 #include "service/shape_answer.h"
 
-enum { CLIENTS_MAX = 65536, POOL_THREADS = 2, POOL_WAITING_MAX = 256, WARM_ITEMS = 4096, WORKERS_USUAL_MAX = 4 };
+enum {
+    CLIENTS_MAX = 65536,
+    POOL_THREADS = 2,
+    POOL_WAITING_MAX = 256,
+    PAINTER_THREADS = 1,
+    PAINTER_WAITING_MAX = 16,
+    WARM_ITEMS = 4096,
+    WORKERS_USUAL_MAX = 4
+};
 
 /* ---- Hooks between the rooms ------------------------------------------------------------------------------------ */
 
@@ -74,11 +82,17 @@ static void observed(void *user, const executor_order *order, const executor_out
                              log_real("run_ms", outcome->run_seconds * 1e3)));
 }
 
-static http_content *job_content(void *user, const executor_outcome *outcome)
+static job_result job_result_of(void *user, const executor_outcome *outcome)
 {
     (void)user;
     const shape_answer *answer = cache_answer(outcome->result);
-    return outcome->found ? http_content_keep(answer->json) : shape_answer_fresh(answer, false);
+    return (job_result){.json = http_content_keep(answer->json), .flag = answer->json_flag, .cached = outcome->found};
+}
+
+static void job_ended(void *user, const executor_outcome *outcome)
+{
+    service *running = user;
+    observe_outcome(&running->seen, outcome);
 }
 
 /* ---- Opening ------------------------------------------------------------------------------------------------------
@@ -142,10 +156,12 @@ static lumen_status open_rooms(service *running, lumen_error *error)
         status = open_executor(running, error);
     if (status != LUMEN_OK)
         return status;
-    const job_hooks hooks = {.content_of = job_content, .release = release_result, .user = running};
+    const job_hooks hooks = {
+        .result_of = job_result_of, .ended = job_ended, .release = release_result, .user = running};
     running->pool = tasks_create(POOL_THREADS, POOL_WAITING_MAX);
+    running->painters = tasks_create(PAINTER_THREADS, PAINTER_WAITING_MAX);
     running->jobs = job_table_create(&hooks, running->ids);
-    if (running->pool == NULL || running->jobs == NULL)
+    if (running->pool == NULL || running->painters == NULL || running->jobs == NULL)
         return lumen_fail_memory(error, "the service");
     return LUMEN_OK;
 }
@@ -205,9 +221,13 @@ static lumen_status read_origins(service *running, lumen_error *error)
         if (running->origin_count == ORIGINS_MAX)
             return lumen_fail(error, LUMEN_ERROR_INVALID, "more than %d origins are allowed; list fewer, or use *",
                               ORIGINS_MAX);
-        if (strstr(origin, "://") == NULL)
+        const char *authority = strstr(origin, "://");
+        if (authority == NULL || strchr(authority + 3, '/') != NULL ||
+            strpbrk(origin, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL)
             return lumen_fail(error, LUMEN_ERROR_INVALID,
-                              "the allowed origin '%.100s' is none; write it as https://example.org", origin);
+                              "the allowed origin '%.100s' is none; write it as browsers send it: https://example.org, "
+                              "in lower case, nothing behind the host and port",
+                              origin);
         running->origins[running->origin_count++] = origin;
     }
     return LUMEN_OK;
@@ -264,7 +284,8 @@ static lumen_status make_lock(service *running, lumen_error *error)
     pthread_condattr_t monotonic;
     bool good = pthread_condattr_init(&monotonic) == 0;
     good = good && pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 &&
-           pthread_cond_init(&running->stopping, &monotonic) == 0 && pthread_mutex_init(&running->lock, NULL) == 0;
+           pthread_cond_init(&running->stopping, &monotonic) == 0 && pthread_mutex_init(&running->lock, NULL) == 0 &&
+           pthread_mutex_init(&running->observing, NULL) == 0;
     pthread_condattr_destroy(&monotonic);
     return good ? LUMEN_OK : lumen_fail_memory(error, "the service");
 }
@@ -272,6 +293,7 @@ static lumen_status make_lock(service *running, lumen_error *error)
 static void close_rooms(service *running)
 {
     tasks_destroy(running->pool);
+    tasks_destroy(running->painters);
     job_table_destroy(running->jobs);
     if (running->hosts != NULL)
         host_set_close(running->hosts);
@@ -284,6 +306,7 @@ static void close_rooms(service *running)
     random_ids_destroy(running->ids);
     pthread_cond_destroy(&running->stopping);
     pthread_mutex_destroy(&running->lock);
+    pthread_mutex_destroy(&running->observing);
     free(running->origins_text);
     free(running);
 }
@@ -330,8 +353,9 @@ lumen_status service_start(const service_options *options, service **out, lumen_
     atomic_store(&running->phase, SERVICE_STARTING);
     if (pthread_create(&running->tender, NULL, open_and_tend, running) != 0) {
         status = lumen_fail_memory(error, "a thread of the service");
-        http_server_stop(running->http, 1.0);
-        close_rooms(running);
+        /* Only the probes can be under way; should one not end, what it may touch stays. */
+        if (http_server_stop(running->http, 1.0))
+            close_rooms(running);
         return status;
     }
     *out = running;
@@ -373,10 +397,12 @@ void service_read_connections(service *running, http_figures *figures)
 /* ---- Stopping
  * ------------------------------------------------------------------------------------------------------------ */
 
-void service_stop(service *running)
+bool service_stop(service *running)
 {
-    static const double answer_seconds = 5.0; /* for clients to read the last answers */
-    log_write(running->log, LOG_INFO, "draining", LOG_NO_FIELDS);
+    static const double answer_seconds = 5.0; /* at least so long clients have for reading the last answers */
+    uint64_t began = now_ns();
+    log_sink *log = running->log;
+    log_write(log, LOG_INFO, "draining", LOG_NO_FIELDS);
     atomic_store(&running->phase, SERVICE_DRAINING);
     http_server_quiesce(running->http);
     atomic_store(&running->stop_tending, true);
@@ -388,13 +414,13 @@ void service_stop(service *running)
      * closed only when no request can ask for it any more. */
     if (running->work != NULL)
         executor_stop(running->work, running->options.drain_seconds);
-    log_sink *log = running->log;
-    if (!http_server_stop(running->http, answer_seconds)) {
-        /* Somebody still owes an answer: what it may touch has to stay until the process ends. */
+    double left = running->options.drain_seconds - seconds_between(began, now_ns());
+    if (!http_server_stop(running->http, left > answer_seconds ? left : answer_seconds)) {
         log_write(log, LOG_ERROR, "stopped with an exchange open", LOG_NO_FIELDS);
-        return;
+        return false;
     }
     executor_close(running->work, 0.0);
     close_rooms(running);
     log_write(log, LOG_INFO, "stopped", LOG_NO_FIELDS);
+    return true;
 }

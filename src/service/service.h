@@ -13,8 +13,8 @@
  *     http  ->  routes.c (path, method, key, rate limit)  ->  the route's handler
  *     POST /generate: generate.c: order_read -> pipeline_plan_request -> cache_find -> executor_join -> answer.c
  *
- * Stopping: readiness turns 503 and no connection is taken any more; what is in flight is finished for at most
- * drain_seconds; what is then left is cancelled and answered 503; pending cache entries are written.
+ * Stopping: no connection is taken any more, and readiness is 503 for those there are; what is in flight is finished
+ * for at most drain_seconds; what is then left is cancelled and answered 503; pending cache entries are written.
  */
 #ifndef LUMEN_SERVICE_SERVICE_H
 #define LUMEN_SERVICE_SERVICE_H
@@ -68,6 +68,8 @@ uint16_t service_port(const service *running);
 /* True once opening failed for good (the library cannot be opened): the program should stop and say so. */
 bool service_failed(const service *running);
 
-void service_stop(service *running);
+/* Drains and ends it. False when an exchange could not be brought to its end: what it may touch is still there, and the
+ * program should end without giving anything back. */
+bool service_stop(service *running);
 
 #endif

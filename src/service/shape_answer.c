@@ -77,8 +77,8 @@ static const char *type_of(bool binary)
 
 static http_content *make_content(blob *body, bool binary)
 {
-    static const http_header vary[] = {{"Vary", "Origin, Accept"}};
-    return answer_make_content(body, type_of(binary), vary, 1);
+    static const http_header own[] = {{"Vary", "Origin, Accept"}, {"Cache-Control", NULL}};
+    return answer_make_content(body, type_of(binary), own, sizeof own / sizeof *own);
 }
 
 static lumen_status make_body(const lumen_shape *shape, bool binary, http_content **content, size_t *flag,
@@ -94,6 +94,8 @@ static lumen_status make_body(const lumen_shape *shape, bool binary, http_conten
         blob_release(body);
         if (*content == NULL)
             status = lumen_fail_memory(error, "the answer of a shape");
+        else if (*flag == 0)
+            status = lumen_fail(error, LUMEN_ERROR_FAILED, "the answer of a shape does not say whether it is cached");
     }
     buffer_close(&bytes);
     return status;

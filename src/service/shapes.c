@@ -13,6 +13,9 @@
 
 enum { PICTURE_DEFAULT = 512, PICTURE_LEAST = 64, PICTURE_MOST = 1024, KEY_DIGITS = 16, ETAG_BYTES = 64 };
 
+/* A file that is not begun after so long is given up. */
+static const uint64_t FILE_SECONDS = 20;
+
 static const struct {
     const char *ending;
     const char *type;
@@ -29,8 +32,9 @@ typedef struct shape_task {
     size_t format; /* index of formats */
     uint64_t key;
     uint32_t picture_size;
-    char etag[ETAG_BYTES];
-    bool known; /* the client has it already */
+    char etag[ETAG_BYTES]; /* strong, for comparing */
+    uint64_t due_ns;       /* later nobody waits any more */
+    bool known;            /* the client has it already */
 } shape_task;
 
 /* "0123456789abcdef.ply". Hexadecimal digits in lower case, as keys are written. */
@@ -96,7 +100,10 @@ static lumen_status encode(const shape_task *task, const cache_entry *entry, buf
 static void answer_file(const shape_task *task, cache_entry *entry)
 {
     visit *one = task->one;
-    const http_header headers[] = {{"ETag", task->etag}, {"Cache-Control", "private, max-age=86400"}};
+    /* The JSON says how long the making took, which another making of the same shape does not repeat. */
+    char weak[ETAG_BYTES + 2];
+    snprintf(weak, sizeof weak, "%s%s", formats[task->format].format == FILES_JSON ? "W/" : "", task->etag);
+    const http_header headers[] = {{"ETag", weak}, {"Cache-Control", "private, max-age=86400"}};
     if (task->known) {
         answer_empty(one, 304, headers, 2);
         return;
@@ -128,11 +135,14 @@ static void run(void *user)
 {
     shape_task *task = user;
     visit *one = task->one;
-    cache_entry *entry = cache_load(one->service->shapes, task->key, NULL);
-    if (entry != NULL && !atomic_load(&one->abandoned))
+    bool wanted = !atomic_load(&one->abandoned) && now_ns() < task->due_ns;
+    cache_entry *entry = wanted ? cache_load(one->service->shapes, task->key, NULL) : NULL;
+    if (entry != NULL)
         answer_file(task, entry);
+    else if (wanted)
+        answer_not_stored(one);
     else
-        answer_not_stored(one); /* or to nobody */
+        answer_error(one, 503, "DeadlineExceededError", 2.0, "too many files are being written; try again in a moment");
     cache_release(entry);
     free(task);
 }
@@ -167,8 +177,10 @@ void handle_shape(visit *one)
         answer_file(task, entry);
         free(task);
     } else {
+        tasks *pool = formats[task->format].format == FILES_PNG ? one->service->painters : one->service->pool;
+        task->due_ns = now_ns() + FILE_SECONDS * 1000000000u;
         http_wait(one->exchange);
-        if (!tasks_add(one->service->pool, run, task)) {
+        if (!tasks_add(pool, run, task)) {
             free(task);
             answer_error(one, 503, "QueueFullError", 1.0, "too many files are being written; try again in a moment");
         }

@@ -282,6 +282,26 @@ def a_key_may_lie_in_a_file():
 
 
 @test
+def guessing_the_key_costs_as_much_as_asking():
+    with started(key=KEY, LUMEN_RATE_LIMIT=5) as service:
+        statuses = [service.get("/metrics", headers={"X-API-Key": f"wrong-key-{i}"}).status_code for i in range(8)]
+        assert statuses == [401] * 5 + [429] * 3, statuses
+
+
+@test
+def without_a_key_web_pages_of_others_get_nothing():
+    asked = plain().get("/health/detailed", headers={"Host": "evil.example"})
+    assert asked.status_code == 403 and asked.json()["type"] == "ForbiddenError", asked.text
+    posted = plain().post("/jobs", b'{"text": "cat"}', headers={"Origin": "http://evil.example", "Content-Type": "text/plain"})
+    assert posted.status_code == 403, posted.text
+    for host in ("localhost", "127.0.0.1:8080", "[::1]:8080", "192.0.2.7"):
+        assert plain().get("/metrics", headers={"Host": host}).status_code == 200, host
+    own = {"Origin": plain().url}
+    assert plain().post("/generate", {"text": "cat"}, headers=own).status_code == 200
+    assert keyed().get("/metrics", headers={"Host": "lumen.example"}).status_code == 200  # a key protects
+
+
+@test
 def faults_are_looked_for_in_order():
     wrong = {"X-API-Key": "wrong"}
     service = keyed()
@@ -464,7 +484,7 @@ def the_content_type_of_a_request_is_not_insisted_on():
     for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8", "nonsense"):
         assert plain().post("/generate", b'{"text": "cat"}', headers={"Content-Type": kind}).status_code == 200, kind
     with plain().connect() as connection:
-        connection.sendall(b'POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n{"text": "cat"}')
+        connection.sendall(b'POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15\r\n\r\n{"text": "cat"}')
         assert read_response(connection.makefile("rb"))[0] == 200
 
 
@@ -765,6 +785,19 @@ def a_job_can_be_cancelled_once_and_its_work_stops():
 
 
 @test
+def many_jobs_of_one_large_shape_are_all_remembered():
+    with started(LUMEN_RATE_LIMIT=0, LUMEN_ENGINE_RATE_LIMIT=0) as service:
+        wish = {"text": "whale", "points": 65536, "engine": "test-100ms"}
+        urls = [service.post("/jobs", wish).json()["url"] for _ in range(150)]
+        wait_for("the jobs to end", lambda: all(service.get(url).json()["status"] == "done" for url in urls[-1:]))
+        time.sleep(2.5)  # the bound of their results is looked at every second
+        answers = [service.get(url).json() for url in urls]
+        assert all(answer["status"] == "done" and answer["result_url"] for answer in answers)
+        assert "result" in answers[-1] and "result" not in answers[0], "the newest keep their results"
+        assert service.get("/health/detailed").json()["memory"]["used_bytes"] < 400 << 20
+
+
+@test
 def a_job_that_has_ended_cannot_be_cancelled():
     job = start_job(plain(), seed=540)
     wait_for_job(plain(), job, "done")
@@ -822,11 +855,31 @@ def a_file_that_the_client_has_is_304():
     for path in (f"/shapes/{key}.ply", f"/shapes/{key}.json", f"/shapes/{key}.png", f"/shapes/{key}.png?size=64"):
         tag = plain().get(path).headers["ETag"]
         tags.add((path.split(".")[1], tag))
-        for known in (tag, f'"other", {tag}', "*", f"W/{tag}"):
+        assert tag.startswith("W/") == path.endswith(".json"), tag  # the JSON tells the time of its making
+        for known in (tag, f'"other", {tag}', "*", f"W/{tag.removeprefix('W/')}"):
             answer = plain().get(path, headers={"If-None-Match": known})
             assert answer.status_code == 304 and answer.content == b"" and answer.headers["ETag"] == tag, f"{path} {known}"
         assert plain().get(path, headers={"If-None-Match": '"other"'}).status_code == 200
     assert len(tags) == 4, f"pictures of two sizes share an ETag: {tags}"
+
+
+@test
+def pictures_do_not_hold_up_other_files():
+    with started(LUMEN_RATE_LIMIT=0) as service:
+        key = service.generate("cathedral", quality="high").json()["key"]
+
+        def picture(_):
+            with requests.Session() as session:
+                return session.get(f"{service.url}/shapes/{key}.png?size=1024", timeout=60).status_code
+
+        with ThreadPoolExecutor(24) as pool:
+            pictures = [pool.submit(picture, i) for i in range(24)]
+            began = time.monotonic()
+            assert service.get(f"/shapes/{key}.ply").status_code == 200
+            waited = time.monotonic() - began
+            drawn = [future.result() for future in pictures]
+        assert waited < 3, f"a PLY took {waited:.1f} s beside pictures"
+        assert 200 in drawn and set(drawn) <= {200, 503}, drawn
 
 
 @test
@@ -1007,7 +1060,7 @@ def sigterm_finishes_what_is_under_way_and_takes_nothing_new():
             wait_for("all to be under way",
                      lambda: sum(map(service.metric, ("lumen_queue_depth", "lumen_queue_running"))) +
                      service.metric("lumen_generations_total", engine="test-100ms") >= 12)
-            service.process.send_signal(signal.SIGTERM)
+            service.end()
             answers = [future.result() for future in asked]
         assert [answer.status_code for answer in answers] == [200] * 12
         for seed, answer in enumerate(answers):
@@ -1033,7 +1086,7 @@ def work_longer_than_the_drain_time_is_cut_off_with_an_honest_answer():
             asked = pool.submit(requests.post, service.url + "/generate", json={"text": "cat", "engine": "test-5s"}, timeout=30)
             wait_for("the work", lambda: service.metric("lumen_queue_running") == 1)
             began = time.monotonic()
-            service.process.send_signal(signal.SIGTERM)
+            service.end()
             error(asked.result(), 503, "ShuttingDownError")
         service.stop()
         assert time.monotonic() - began < 4.5

@@ -85,24 +85,24 @@ class Slow:
         return said + read_all(connection)
 
     def headers(self, connection):
-        return self.dribble(connection, [b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "] + [b"a"] * 800)
+        return self.dribble(connection, [b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: "] + [b"a"] * 800)
 
     def body(self, connection):
-        return self.dribble(connection, [b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n"] + [b" "] * 800)
+        return self.dribble(connection, [b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"] + [b" "] * 800)
 
     def chunks(self, connection):
-        return self.dribble(connection, [b"POST /generate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"] + [b"1\r\n \r\n"] * 800)
+        return self.dribble(connection, [b"POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"] + [b"1\r\n \r\n"] * 800)
 
     def nothing_of_a_body(self, connection):
-        connection.sendall(b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        connection.sendall(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
         return read_all(connection)
 
     def half_a_request(self, connection):
-        connection.sendall(b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Le")
+        connection.sendall(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Le")
         return read_all(connection)
 
     def half_closed(self, connection):
-        connection.sendall(b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        connection.sendall(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         connection.shutdown(socket.SHUT_WR)
         return read_all(connection)
 
@@ -178,11 +178,11 @@ def eight_megabytes_are_413_or_closed():
     with Service(options.service) as service:
         for _ in range(5):
             with service.connect() as connection:
-                connection.sendall(b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n")
+                connection.sendall(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8388608\r\n\r\n")
                 # Refused before a byte of it was sent.
                 assert connection.recv(65536).startswith(b"HTTP/1.1 413"), "the length alone says that it is too large"
             with service.connect() as connection:
-                connection.sendall(b"POST /generate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+                connection.sendall(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
                 try:
                     for _ in range(1024):
                         connection.sendall(b"2000\r\n" + b"x" * 8192 + b"\r\n")
@@ -193,7 +193,7 @@ def eight_megabytes_are_413_or_closed():
                 assert answer is None or answer[0] == 413, answer
             answer = service.post("/generate", b"x" * 8388608)
             assert answer.status_code == 413 and answer.json()["type"] == "PayloadTooLargeError"
-            waiting = service.raw(b"POST /generate HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 8388608\r\n\r\n")
+            waiting = service.raw(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 8388608\r\n\r\n")
             assert waiting.startswith(b"HTTP/1.1 413"), waiting[:200]
         before, _ = service.resident_bytes()
         for _ in range(40):
@@ -230,31 +230,31 @@ NONSENSE = {
     "a TLS hello": bytes.fromhex("16030100c8010000c40303") + bytes(200),
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "HTTP/0.9": b"GET /health\r\n\r\n",
-    "HTTP/9.9": b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n",
+    "HTTP/9.9": b"GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n",
     "no host": b"GET /health HTTP/1.1\r\n\r\n",
-    "a long path": b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a long header": b"GET /health HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 200_000 + b"\r\n\r\n",
-    "many headers": b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(20_000)) + b"\r\n",
-    "many query members": b"GET /health?" + b"&".join(b"a%d=b" % i for i in range(2000)) + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a header without a colon": b"GET /health HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n",
-    "a folded header": b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n",
-    "a NUL in a header": b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: b\x00c\r\n\r\n",
-    "a negative length": b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n{}",
-    "a length that is no number": b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 2x\r\n\r\n{}",
-    "an enormous length": b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n{}",
-    "a length of 2^63": b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\n\r\n{}",
-    "two lengths": b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 40\r\n\r\n{}",
-    "a length and chunks": b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "a bad chunk": b"POST /generate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-    "an enormous chunk": b"POST /generate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}",
-    "an unknown coding": b"POST /generate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
-    "a proxy's request": b"GET http://example.org/health HTTP/1.1\r\nHost: x\r\n\r\n",
-    "CONNECT": b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "bad escapes": b"GET /%zz%1 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "bytes in the path": b"GET /\xff\xfe\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a bad Accept": b"POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\nAccept: " + b",".join([b"a/b;q=z;;=,*"] * 300) + b'\r\n\r\n{"text":"cat"}',
-    "a bad If-None-Match": b"GET /shapes/0000000000000000.ply HTTP/1.1\r\nHost: x\r\nIf-None-Match: " + b'"' * 3000 + b"\r\n\r\n",
-    "a bad X-Forwarded-For": b"POST /generate HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: " + b",".join([b"[::1]:x"] * 500) + b"\r\nContent-Length: 2\r\n\r\n{}",
+    "a long path": b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a long header": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 200_000 + b"\r\n\r\n",
+    "many headers": b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(20_000)) + b"\r\n",
+    "many query members": b"GET /health?" + b"&".join(b"a%d=b" % i for i in range(2000)) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a header without a colon": b"GET /health HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n",
+    "a folded header": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\r\n\r\n",
+    "a NUL in a header": b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-A: b\x00c\r\n\r\n",
+    "a negative length": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n{}",
+    "a length that is no number": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2x\r\n\r\n{}",
+    "an enormous length": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n{}",
+    "a length of 2^63": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9223372036854775807\r\n\r\n{}",
+    "two lengths": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 40\r\n\r\n{}",
+    "a length and chunks": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a bad chunk": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    "an enormous chunk": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}",
+    "an unknown coding": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    "a proxy's request": b"GET http://example.org/health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "CONNECT": b"CONNECT example.org:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "bad escapes": b"GET /%zz%1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "bytes in the path": b"GET /\xff\xfe\x80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a bad Accept": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\nAccept: " + b",".join([b"a/b;q=z;;=,*"] * 300) + b'\r\n\r\n{"text":"cat"}',
+    "a bad If-None-Match": b"GET /shapes/0000000000000000.ply HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: " + b'"' * 3000 + b"\r\n\r\n",
+    "a bad X-Forwarded-For": b"POST /generate HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: " + b",".join([b"[::1]:x"] * 500) + b"\r\nContent-Length: 2\r\n\r\n{}",
 }
 
 
@@ -280,11 +280,11 @@ def nonsense_is_refused_and_harms_nobody():
 
 @test
 def a_second_request_cannot_hide_in_a_body():
-    hidden = b'POST /generate HTTP/1.1\r\nHost: x\r\nContent-Length: 27\r\n\r\n{"text":"hidden","seed":99}'
+    hidden = b'POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 27\r\n\r\n{"text":"hidden","seed":99}'
     with Service(options.service) as service:
         for headers in (b"Content-Length: %d\r\nTransfer-Encoding: chunked" % (5 + len(hidden)), b"Content-Length: 5\r\nContent-Length: %d" % (5 + len(hidden)),
                         b"Transfer-Encoding : chunked\r\nContent-Length: %d" % (5 + len(hidden))):
-            service.raw(b"POST /generate HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n\r\n0\r\n\r\n" + hidden, 2)
+            service.raw(b"POST /generate HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n\r\n0\r\n\r\n" + hidden, 2)
         service.generate("cat", points=256)
         # Where lengths disagree a proxy in front may see one request and the service two: then the connection must end.
         assert service.metric("lumen_generations_total") == 1, "the hidden request was carried out"

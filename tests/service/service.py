@@ -73,6 +73,7 @@ class Service:
         port_file = self.folder / "port"
         port_file.unlink(missing_ok=True)
         with open(self.log_path, "ab") as log:
+            self.ending = False
             self.process = subprocess.Popen(self.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log)
         try:
@@ -91,11 +92,17 @@ class Service:
         assert status is None, f"the service ended with status {status}"
         return True
 
+    def end(self):
+        """SIGTERM, once: a second one ends the service at once."""
+        if not self.ending:
+            self.ending = True
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self, seconds=40.0):
         """SIGTERM; asserts status 0 and a log of JSON objects."""
         self.session.close()
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.end()
         try:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -247,7 +254,7 @@ def read_all(connection):
 
 def http_request(method, path, body=None, headers=()):
     """The bytes of a request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: lumen"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
     if body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     lines += headers
