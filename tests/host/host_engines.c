@@ -143,12 +143,12 @@ static void be_silent(void *self, const lumen_request *requests, size_t count, l
 static void crash(void *self, const lumen_request *requests, size_t count, lumen_shape **shapes, lumen_status *statuses,
                   lumen_error *errors)
 {
-    (void)requests;
     (void)count;
     (void)shapes;
     (void)statuses;
     (void)errors;
     const char *how = self;
+    requests[0].progress(requests[0].progress_user, how, 0.0);
     if (strcmp(how, "segfault") == 0) {
         die_of(SIGSEGV);
     } else if (strcmp(how, "abort") == 0) {
@@ -171,8 +171,10 @@ static void crash(void *self, const lumen_request *requests, size_t count, lumen
         send(the_socket, bytes.data, bytes.size, 0);
         die_of(SIGKILL);
     } else if (strcmp(how, "orphan") == 0) {
+        char byte;
         if (fork() == 0) {
-            sleep_milliseconds(1500);
+            while (read(the_socket, &byte, 1) > 0) /* until the service hangs up */
+                continue;
             _exit(0);
         }
         die_of(SIGSEGV);
