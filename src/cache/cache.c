@@ -232,8 +232,7 @@ blob *cache_packed(cache *shapes, const cache_entry *entry)
     return NULL;
 }
 
-/* ---- Figures --------------------------------------------------------------------------------------------------------
- */
+/* ---- Figures ---------------------------------------------------------------------------------------------------- */
 
 void cache_read_figures(cache *shapes, cache_figures *figures)
 {

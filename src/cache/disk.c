@@ -194,8 +194,7 @@ uint64_t disk_bytes(const cache_disk *disk)
     return atomic_load_explicit(&disk->bytes, memory_order_relaxed);
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 enum { READ_VERSION, READ_IDENTITY, READ_PACKED_SIZE, READ_CHECKSUM, READ_BYTES };
 

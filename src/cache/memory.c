@@ -135,8 +135,7 @@ static void take_out(cache_memory *memory, shard *part, cache_entry *entry)
     atomic_fetch_sub_explicit(&memory->bytes, entry->charge, memory_order_relaxed);
 }
 
-/* ---- Looking up ---------------------------------------------------------------------------------------------------
- */
+/* ---- Looking up ------------------------------------------------------------------------------------------------- */
 
 cache_entry *memory_find(cache_memory *memory, uint64_t key, const char *identity, bool counted, bool *collided)
 {
@@ -185,8 +184,7 @@ blob *memory_packed(cache_memory *memory, const cache_entry *entry)
     return packed;
 }
 
-/* ---- Coming and leaving ---------------------------------------------------------------------------------------------
- */
+/* ---- Coming and leaving ----------------------------------------------------------------------------------------- */
 
 static bool is_overfull(cache_memory *memory)
 {

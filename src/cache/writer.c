@@ -390,8 +390,7 @@ static void step(cache_writer *writer)
         write_round(writer);
 }
 
-/* ---- The thread -----------------------------------------------------------------------------------------------------
- */
+/* ---- The thread ------------------------------------------------------------------------------------------------- */
 
 /* With the lock held. */
 static bool has_work(const cache_writer *writer, uint64_t now)
@@ -448,8 +447,7 @@ static bool start(cache_writer *writer)
     return started;
 }
 
-/* ---- Opening and closing --------------------------------------------------------------------------------------------
- */
+/* ---- Opening and closing ---------------------------------------------------------------------------------------- */
 
 static void destroy(cache_writer *writer)
 {

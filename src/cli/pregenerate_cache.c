@@ -181,8 +181,7 @@ static void *thread_main(void *user)
     return NULL;
 }
 
-/* ---- Texts that mean the same ---------------------------------------------------------------------------------------
- */
+/* ---- Texts that mean the same ----------------------------------------------------------------------------------- */
 
 typedef struct keyed {
     uint64_t key;

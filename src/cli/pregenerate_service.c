@@ -328,8 +328,7 @@ static bool run_transfers(client *all)
     return !all->over;
 }
 
-/* ---- Readiness ------------------------------------------------------------------------------------------------------
- */
+/* ---- Readiness -------------------------------------------------------------------------------------------------- */
 
 /* Asks until the service says that it can make shapes. */
 static bool wait_until_ready(client *all)

@@ -37,8 +37,7 @@ static bool wait_for_end(const service *running)
     return false;
 }
 
-/* ---- The service ----------------------------------------------------------------------------------------------------
- */
+/* ---- The service ------------------------------------------------------------------------------------------------ */
 
 /* Written beside its place and renamed, so that whoever waits for the file reads a whole number. */
 static bool write_port(const char *path, uint16_t port)

@@ -11,8 +11,7 @@
 #include "cli/commands.h"
 #include "service/secret.h"
 
-/* ---- The table ------------------------------------------------------------------------------------------------------
- */
+/* ---- The table -------------------------------------------------------------------------------------------------- */
 
 typedef enum setting_kind { TEXT, COUNT, BYTES, SECONDS, SWITCH } setting_kind;
 

@@ -71,8 +71,7 @@ void generate_answer_refusal(visit *one, executor_refusal refusal)
                      one->service->options.queue_max);
 }
 
-/* ---- Answering ------------------------------------------------------------------------------------------------------
- */
+/* ---- Answering -------------------------------------------------------------------------------------------------- */
 
 static void answer_cached(visit *one, const cache_entry *entry)
 {

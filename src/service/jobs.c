@@ -204,8 +204,7 @@ const char *job_id(const job *one)
     return one->id;
 }
 
-/* ---- What a job says of itself --------------------------------------------------------------------------------------
- */
+/* ---- What a job says of itself ---------------------------------------------------------------------------------- */
 
 /* The job's lock is held. */
 static bool write_status(job *one, bool with_result, buffer *out)

@@ -125,8 +125,7 @@ static const char *allowed_origin(const service *running, const char *origin)
     return running->any_origin ? "*" : NULL;
 }
 
-/* ---- The gate ------------------------------------------------------------------------------------------------------
- */
+/* ---- The gate --------------------------------------------------------------------------------------------------- */
 
 static void answer_options(visit *one, const char *methods)
 {

@@ -95,8 +95,7 @@ static void job_ended(void *user, const executor_outcome *outcome)
     observe_outcome(&running->seen, outcome);
 }
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------
- */
+/* ---- Opening ---------------------------------------------------------------------------------------------------- */
 
 static lumen_status open_cache(service *running, lumen_error *error)
 {
