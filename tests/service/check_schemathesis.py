@@ -2,7 +2,7 @@
 
     python3 tests/service/check_schemathesis.py --service build/tests/service/lumen-test-service --lumen build/src/cli/lumen
 
-Prints TAP; schemathesis.toml beside this file says which checks do not fit and why.
+Prints TAP; schemathesis.toml beside this file says what else than success is right.
 """
 
 import re
@@ -13,6 +13,9 @@ from pathlib import Path
 from service import Service, Tests, arguments
 
 tests = Tests("schemathesis")
+# DELETE is of jobs alone, and it cancels them, it does not remove them: a cancelled job can be looked up for ten more
+# minutes, which those who wait for it need.
+UNFIT = "use_after_free"
 KEY = "correct-horse-battery-staple"
 options = None
 
@@ -22,7 +25,7 @@ def every_check_passes_on_every_operation():
     with Service(options.service, key=KEY, LUMEN_DEBUG_ROUTES="true") as service:
         # In the service's folder: what schemathesis remembers belongs to nobody.
         run = subprocess.run([sys.executable, "-m", "schemathesis.cli", "--config-file", Path(__file__).with_name("schemathesis.toml"),
-                              "run", f"{service.url}/openapi.json", "--header", f"X-API-Key: {KEY}", "--checks", "all",
+                              "run", f"{service.url}/openapi.json", "--header", f"X-API-Key: {KEY}", "--checks", "all", "--exclude-checks", UNFIT,
                               "--max-examples", str(options.examples), "--seed", str(options.seed), "--continue-on-failure",
                               "--no-color", "--request-timeout", "30"], cwd=service.folder, stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=options.seconds)
