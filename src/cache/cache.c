@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "cache/entry.h"
 #include "cache/memory.h"
@@ -119,7 +120,7 @@ static cache_entry *take_in(cache *shapes, uint64_t key, const disk_found *found
 /* Reads a key from the disk. The identity is compared unless it is NULL. */
 static cache_entry *load_from_disk(cache *shapes, uint64_t key, const char *identity, size_t warmed)
 {
-    uint64_t losses = writer_losses(shapes->writer), began = memory_now();
+    uint64_t losses = writer_losses(shapes->writer), began = clock_now_ns();
     disk_found found;
     lumen_error error = {0};
     disk_outcome outcome = disk_read(writer_disk(shapes->writer), key, &found, &error);
@@ -138,7 +139,7 @@ static cache_entry *load_from_disk(cache *shapes, uint64_t key, const char *iden
     }
     if (entry != NULL && warmed == 0) {
         atomic_fetch_add(&shapes->disk_hits, 1);
-        atomic_fetch_add(&shapes->disk_nanoseconds, memory_now() - began);
+        atomic_fetch_add(&shapes->disk_nanoseconds, clock_now_ns() - began);
     } else if (entry == NULL) {
         atomic_fetch_add(&shapes->disk_misses, 1);
     }

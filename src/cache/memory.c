@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 enum { SHARD_BITS = 4, SHARDS = 1 << SHARD_BITS, BUCKETS_MIN = 64, BUCKETS_MAX = 1 << 16 };
 
 /* On cache lines of its own, so that the locks of two shards do not fight for one. */
@@ -22,13 +24,6 @@ struct cache_memory {
     atomic_size_t items, bytes;
     pthread_mutex_t leaving; /* one thread at a time chooses who leaves, so that no two send away one too many */
 };
-
-uint64_t memory_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- Opening and closing ---------------------------------------------------------------------------------- */
 
@@ -140,7 +135,7 @@ static void take_out(cache_memory *memory, shard *part, cache_entry *entry)
 cache_entry *memory_find(cache_memory *memory, uint64_t key, const char *identity, bool counted, bool *collided)
 {
     *collided = false;
-    uint64_t began = memory_now();
+    uint64_t began = clock_now_ns();
     shard *part = shard_of(memory, key);
     pthread_mutex_lock(&part->lock);
     cache_entry *entry = look_up(part, key);
@@ -156,7 +151,7 @@ cache_entry *memory_find(cache_memory *memory, uint64_t key, const char *identit
             link_newest(part, entry);
         }
         /* Read under the lock, so that the list is sorted by it. */
-        entry->used_at = memory_now();
+        entry->used_at = clock_now_ns();
         part->hits++;
         part->retrieval_nanoseconds += entry->used_at - began;
     } else if (counted) {
@@ -252,7 +247,7 @@ cache_entry *memory_insert(cache_memory *memory, cache_entry *entry, size_t warm
         entry->next_in_bucket = *bucket;
         *bucket = entry;
         if (warmed == 0) {
-            entry->used_at = memory_now();
+            entry->used_at = clock_now_ns();
             link_newest(part, entry);
         } else {
             /* Before any time of the clock, so that the list stays sorted. */

@@ -59,9 +59,6 @@ size_t memory_uses(cache_memory *memory, uint64_t since, memory_use *uses, size_
 /* Calls `visit` for each entry whose packed bytes are still in memory. It runs under the shard's lock. */
 void memory_each_packed(cache_memory *memory, void (*visit)(void *user, cache_entry *entry), void *user);
 
-/* Nanoseconds of the monotonic clock. */
-uint64_t memory_now(void);
-
 size_t memory_items(const cache_memory *memory);
 size_t memory_bytes(const cache_memory *memory);
 void memory_read_figures(cache_memory *memory, cache_tier_figures *figures);

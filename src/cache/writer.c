@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 enum { BATCH_ITEMS = 64, BATCH_BYTES = 16 << 20, REMOVALS_MAX = 64, USES_MAX = 4096 };
@@ -101,7 +102,7 @@ static void enter_trouble(cache_writer *writer, disk_state state, const char *te
 {
     if (state == STATE_DOWN)
         disk_shut(writer->disk);
-    writer->retry_at = memory_now() + writer->retry_nanoseconds;
+    writer->retry_at = clock_now_ns() + writer->retry_nanoseconds;
     writer->gave_up = is_closing(writer);
     count_fault(writer);
     enter_state(writer, state, text);
@@ -120,7 +121,7 @@ static void lose_all(cache_writer *writer)
 static bool set_aside(cache_writer *writer, const char *reason, lumen_error *error)
 {
     char aside[PATH_MAX] = "";
-    uint64_t now = memory_now();
+    uint64_t now = clock_now_ns();
     if (writer->set_aside_at != 0 && now - writer->set_aside_at < writer->retry_nanoseconds)
         return false;
     disk_outcome outcome = disk_set_aside(writer->disk, reason, aside, error);
@@ -168,8 +169,8 @@ static void look_after(cache_writer *writer, disk_outcome outcome, lumen_error *
         break;
     case DISK_BUSY:
         enter_trouble(writer, STATE_STALLED, error->message);
-        if (writer->retry_at > memory_now() + SECOND)
-            writer->retry_at = memory_now() + SECOND;
+        if (writer->retry_at > clock_now_ns() + SECOND)
+            writer->retry_at = clock_now_ns() + SECOND;
         writer->gave_up = false; /* it may well end before the time is up */
         break;
     case DISK_FULL: enter_trouble(writer, STATE_STALLED, error->message); break;
@@ -195,7 +196,7 @@ static bool add_waiting(cache_writer *writer, cache_entry *entry, blob *packed)
         blob_release(packed);
         return false;
     }
-    *item = (waiting_entry){.entry = cache_keep(entry), .packed = packed, .added_at = memory_now()};
+    *item = (waiting_entry){.entry = cache_keep(entry), .packed = packed, .added_at = clock_now_ns()};
     entry->waiting = true;
     *(writer->last != NULL ? &writer->last->next : &writer->first) = item;
     writer->last = item;
@@ -254,7 +255,7 @@ static int64_t wall_time(uint64_t monotonic)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t microseconds = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-    return microseconds - (int64_t)((memory_now() - monotonic) / 1000);
+    return microseconds - (int64_t)((clock_now_ns() - monotonic) / 1000);
 }
 
 static size_t gather_uses(cache_writer *writer)
@@ -338,7 +339,7 @@ static void write_round(cache_writer *writer)
     disk_removal removals[REMOVALS_MAX];
     disk_change *change = &writer->change;
     lumen_error error = {0};
-    uint64_t began = memory_now(), bytes_before = disk_bytes(writer->disk);
+    uint64_t began = clock_now_ns(), bytes_before = disk_bytes(writer->disk);
     bool due = began >= writer->note_at;
 
     pthread_mutex_lock(&writer->lock);
@@ -360,7 +361,7 @@ static void write_round(cache_writer *writer)
         settle_losses(writer, change);
         writer->noted_until = notes ? began : writer->noted_until;
         writer->note_at = due ? began + NOTE_SECONDS * SECOND : writer->note_at;
-        writer->progress_at = memory_now();
+        writer->progress_at = clock_now_ns();
         writer->again =
             disk_is_overfull(writer->disk) && (change->evicted_count > 0 || disk_bytes(writer->disk) < bytes_before);
     }
@@ -382,7 +383,7 @@ static void step(cache_writer *writer)
     pthread_mutex_unlock(&writer->lock);
     if (reported != DISK_FINE && writer->state != STATE_DOWN)
         look_after(writer, reported, &report);
-    if (writer->state == STATE_DOWN && (memory_now() >= writer->retry_at || is_closing(writer)))
+    if (writer->state == STATE_DOWN && (clock_now_ns() >= writer->retry_at || is_closing(writer)))
         open_file(writer, false);
     if (writer->state == STATE_STALLED)
         disk_tidy(writer->disk);
@@ -415,7 +416,7 @@ static void *run(void *argument)
     bool had_last_round = false;
     pthread_mutex_lock(&writer->lock);
     for (;;) {
-        uint64_t now = memory_now();
+        uint64_t now = clock_now_ns();
         if (is_done(writer, had_last_round, now))
             break;
         if (!has_work(writer, now)) {
@@ -475,7 +476,7 @@ lumen_status writer_open(const cache_options *options, cache_memory *memory, cac
     writer->log = options->log;
     writer->pending_bytes_max = options->pending_bytes_max > 0 ? options->pending_bytes_max : PENDING_BYTES_MAX;
     writer->retry_nanoseconds = (uint64_t)(retry * (double)SECOND);
-    writer->noted_until = memory_now();
+    writer->noted_until = clock_now_ns();
     writer->note_at = writer->noted_until + NOTE_SECONDS * SECOND;
     snprintf(writer->state_text, sizeof writer->state_text, "ok");
     atomic_init(&writer->losses, 0);

@@ -12,7 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/serve_options.h"
-#include "service/process.h"
+#include "base/process.h"
 #include "pipeline/pipeline.h"
 
 enum { MEMORY_WANTED = 64 }; /* MiB: the largest picture of one shape, with room */

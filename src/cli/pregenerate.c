@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/text_list.h"
 #include "cli/values.h"
@@ -188,17 +189,10 @@ void pregenerate_report(pregenerate_work *work, const pregenerate_text *text, pr
     pthread_mutex_unlock(&work->lock);
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static int run(const pregenerate_options *options, const pregenerate_text *texts, size_t count)
 {
     pregenerate_work work = {.options = options, .texts = texts, .count = count, .lock = PTHREAD_MUTEX_INITIALIZER};
-    double started = seconds_now();
+    double started = clock_now_seconds();
     progress_open(&work.bar, count, !options->quiet);
     bool finished = options->server != NULL ? pregenerate_into_service(&work) : pregenerate_into_cache(&work);
     progress_clear(&work.bar);
@@ -207,7 +201,7 @@ static int run(const pregenerate_options *options, const pregenerate_text *texts
     size_t failed = count - made - there;
     if (!options->quiet)
         printf("%zu texts: %zu made, %zu already there, %zu failed (%.1f s)\n", count, made, there, failed,
-               seconds_now() - started);
+               clock_now_seconds() - started);
     return finished && failed == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 

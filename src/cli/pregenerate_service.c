@@ -15,6 +15,7 @@
 #include <curl/curl.h>
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "base/buffer.h"
 #include "cli/commands.h"
 #include "cli/pregenerate.h"
@@ -57,13 +58,6 @@ typedef struct client {
     double last_good;  /* when the service last did what it was asked for */
     bool over;         /* nothing more will be begun */
 } client;
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 /* ---- Answers ------------------------------------------------------------------------------------------ */
 
@@ -210,7 +204,7 @@ static void give_up(client *all, const char *format, ...)
 /* The text is asked for again in a while. `whole` pauses all slots. */
 static void come_back(client *all, slot *mine, double pause, bool whole)
 {
-    double now = seconds_now();
+    double now = clock_now_seconds();
     pause = pause < (double)PAUSE_MAX ? pause : (double)PAUSE_MAX;
     mine->refusals++;
     mine->not_before = now + pause;
@@ -232,7 +226,7 @@ static void judge(client *all, slot *mine, CURLcode result)
     curl_easy_getinfo(mine->transfer, CURLINFO_CONNECT_TIME_T, &connected);
     bool too_slow = result == CURLE_OPERATION_TIMEDOUT && connected > 0;
     if (result == CURLE_OK && status == 200) {
-        all->last_good = seconds_now();
+        all->last_good = clock_now_seconds();
         bool cached = strcmp(mine->tier, "memory") == 0 || strcmp(mine->tier, "stored") == 0;
         report(all, mine, cached ? PREGENERATE_THERE : PREGENERATE_MADE, NULL);
     } else if (busy) {
@@ -264,7 +258,7 @@ static void judge(client *all, slot *mine, CURLcode result)
 /* Begins what may begin now. Returns how many transfers run. */
 static size_t fill_slots(client *all)
 {
-    double now = seconds_now();
+    double now = clock_now_seconds();
     size_t running = 0;
     for (size_t i = 0; i < all->slot_count; i++) {
         slot *mine = &all->slots[i];
@@ -293,7 +287,7 @@ static void watch_patience(client *all)
     for (size_t i = 0; i < all->slot_count; i++)
         if (all->slots[i].text != NULL && all->slots[i].refusals > 0)
             refused = &all->slots[i];
-    if (refused == NULL || seconds_now() - all->last_good <= patience)
+    if (refused == NULL || clock_now_seconds() - all->last_good <= patience)
         return;
     give_up(all, "%s has made nothing for %.0f s (%.300s); see to it, or give more time with --wait", all->generate,
             patience, refused->refusal);
@@ -301,7 +295,7 @@ static void watch_patience(client *all)
 
 static bool run_transfers(client *all)
 {
-    all->last_good = seconds_now();
+    all->last_good = clock_now_seconds();
     while (any_left(all)) {
         size_t running = fill_slots(all);
         int still;
@@ -335,7 +329,7 @@ static bool wait_until_ready(client *all)
 {
     slot *mine = &all->slots[0];
     const uint32_t patience = all->work->options->wait_seconds;
-    const double last_try = seconds_now() + (double)patience;
+    const double last_try = clock_now_seconds() + (double)patience;
     if (curl_easy_setopt(mine->transfer, CURLOPT_URL, all->ready) != CURLE_OK ||
         curl_easy_setopt(mine->transfer, CURLOPT_HTTPGET, 1L) != CURLE_OK ||
         curl_easy_setopt(mine->transfer, CURLOPT_TIMEOUT, (long)CONNECT_SECONDS) != CURLE_OK) {
@@ -358,12 +352,12 @@ static bool wait_until_ready(client *all)
             give_up(all, "%s cannot be asked: %s; check the address", all->ready, fault);
             return false;
         }
-        if (seconds_now() >= last_try && result == CURLE_OK) {
+        if (clock_now_seconds() >= last_try && result == CURLE_OK) {
             give_up(all, "%s was not ready within %u s (status %ld); look into its log, or give more time with --wait",
                     all->ready, patience, status);
             return false;
         }
-        if (seconds_now() >= last_try) {
+        if (clock_now_seconds() >= last_try) {
             give_up(all, "%s cannot be reached: %s; start `lumen serve` or check the address", all->ready, fault);
             return false;
         }

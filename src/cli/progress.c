@@ -4,24 +4,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 28, LABEL_WIDTH = 30 };
+#include "base/clock.h"
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
+enum { BAR_WIDTH = 28, LABEL_WIDTH = 30 };
 
 void progress_open(progress_bar *bar, size_t total, bool wanted)
 {
-    *bar = (progress_bar){.total = total, .started = seconds_now()};
+    *bar = (progress_bar){.total = total, .started = clock_now_seconds()};
     bar->shown = wanted && total > 1 && isatty(STDERR_FILENO) == 1;
 }
 
 void progress_show(progress_bar *bar, size_t done, const char *label)
 {
-    double now = seconds_now();
+    double now = clock_now_seconds();
     /* A terminal that draws thousands of lines a second is slower than the shapes. */
     if (!bar->shown || (done < bar->total && now - bar->drawn < 0.05))
         return;

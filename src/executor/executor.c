@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "executor/internal.h"
 
@@ -21,9 +22,7 @@ enum { QUEUE_MAX_DEFAULT = 1024, LOOKUP_THREADS_DEFAULT = 2, BUCKETS_MAX = 1 << 
 
 moment moment_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (moment)now.tv_sec * 1000000000 + now.tv_nsec;
+    return (moment)clock_now_ns();
 }
 
 moment moment_after(moment start, double seconds)

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "host/internal.h"
 
@@ -68,7 +69,7 @@ static void wait_for_life(host_slot *slot, double until)
 /* Why no process will be there soon. With the lock. */
 static lumen_status is_hopeless(const host_slot *slot, double until, lumen_error *error)
 {
-    double now = host_now();
+    double now = clock_now_seconds();
     if (slot->life == HOST_DOWN && slot->early_ends >= HOPELESS_ENDS)
         return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE,
                           "the engine's process ended %u times in a row before it could work (%s); it is started again "
@@ -84,7 +85,7 @@ static lumen_status is_hopeless(const host_slot *slot, double until, lumen_error
 static lumen_status take_process(batch *mine, lumen_error *error)
 {
     host_slot *slot = mine->slot;
-    double until = host_now() + READY_SECONDS;
+    double until = clock_now_seconds() + READY_SECONDS;
     lumen_status status = LUMEN_OK;
     finish_cancelled(mine);
     pthread_mutex_lock(&slot->lock);
@@ -92,7 +93,7 @@ static lumen_status take_process(batch *mine, lumen_error *error)
         status = is_hopeless(slot, until, error);
         if (status != LUMEN_OK)
             break;
-        wait_for_life(slot, host_now() + LOOK_MILLISECONDS * 1e-3);
+        wait_for_life(slot, clock_now_seconds() + LOOK_MILLISECONDS * 1e-3);
         pthread_mutex_unlock(&slot->lock);
         finish_cancelled(mine);
         pthread_mutex_lock(&slot->lock);
@@ -136,8 +137,8 @@ static void give_up(batch *mine, const char *fault)
     host_begin_end(slot, hung ? NULL : fault);
     host_wake_supervisor(slot->set);
     uint64_t ends = slot->ends;
-    double until = host_now() + END_SECONDS;
-    while (slot->ends == ends && host_now() < until)
+    double until = clock_now_seconds() + END_SECONDS;
+    while (slot->ends == ends && clock_now_seconds() < until)
         wait_for_life(slot, until);
     const char *end = slot->ends != ends ? slot->report.last_end : "no sign of life";
     if (hung)

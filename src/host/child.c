@@ -5,6 +5,7 @@
  * write to the socket, whole frames under a lock; only the main thread, or who calls an engine's progress callback
  * meanwhile, reads, under another.
  */
+#include "base/clock.h"
 #include "host/host.h"
 
 #include <errno.h>
@@ -60,13 +61,6 @@ typedef struct host {
     order orders[EXECUTOR_BATCH_MAX];
     buffer packed;
 } host;
-
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 /* What this process holds of the machine's memory now; 0 when the system does not say. */
 static uint64_t resident_bytes(const host *self)
@@ -210,7 +204,7 @@ static bool note_progress(void *user, const char *stage, double fraction)
 {
     order *one = user;
     host *self = one->of;
-    double now = now_seconds();
+    double now = clock_now_seconds();
     pthread_mutex_lock(&self->reading);
     if (now - self->looked_at >= LOOK_SECONDS) {
         look_for_cancels(self);

@@ -15,13 +15,6 @@
 /* The number that spawn.c gives to the host's end of the socket. */
 static const char DESCRIPTOR_NUMBER[] = "3";
 
-double host_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* ---- Opening -------------------------------------------------------------------------------------------------- */
 
 static lumen_status check_options(const host_options *options, size_t *argument_count, lumen_error *error)

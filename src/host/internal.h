@@ -68,8 +68,6 @@ struct host_set {
     host_slot slots[HOST_SLOTS_MAX];
 };
 
-double host_now(void); /* seconds, monotonic */
-
 /* ---- spawn.c -------------------------------------------------------------------------------------------------- */
 
 /* Starts the program; *socket is our end. Returns an errno value, 0 when it runs. */

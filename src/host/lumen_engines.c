@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "base/buffer.h"
 #include "base/error.h"
 
@@ -73,23 +74,10 @@ lumen_status lumen_engines_open_library(const char *concepts, lumen **out, lumen
 
 /* ---- The model: an open library ------------------------------------------------------------------------------- */
 
-/* 0 when the system does not say. */
-static uint64_t resident_bytes(void)
-{
-    unsigned long long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL)
-        return 0;
-    bool known = fscanf(file, "%*u %llu", &pages) == 1;
-    fclose(file);
-    long page = sysconf(_SC_PAGESIZE);
-    return known && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
-}
-
 static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error)
 {
     engine_table *table = self;
-    uint64_t before = resident_bytes();
+    uint64_t before = process_resident_bytes();
     lumen_status status = lumen_engines_open_library(table->concepts, &table->library, error);
     if (status == LUMEN_OK && table->more.add != NULL)
         status = table->more.add(table->library, error);
@@ -98,7 +86,7 @@ static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error
         table->library = NULL;
         return status;
     }
-    uint64_t after = resident_bytes();
+    uint64_t after = process_resident_bytes();
     if (after > before)
         *bytes = after - before;
     return LUMEN_OK;

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "host/internal.h"
 
@@ -41,7 +42,7 @@ static bool is_stopping(host_set *set)
 static void set_life(host_slot *slot, host_life life)
 {
     slot->life = life;
-    slot->since = host_now();
+    slot->since = clock_now_seconds();
     slot->report.ready = life == HOST_READY;
     pthread_cond_broadcast(&slot->moved);
 }
@@ -120,7 +121,7 @@ static void start(host_slot *slot)
     pid_t process = 0;
     int failure = host_spawn(slot->set, &process, &slot->socket);
     slot->had_orders = slot->stopped = slot->forced = false;
-    slot->born = host_now();
+    slot->born = clock_now_seconds();
     if (failure != 0) {
         slot->early_ends++;
         slot->restart_at = slot->born + restart_delay(slot->early_ends);
@@ -172,7 +173,7 @@ static bool is_loading(const host_slot *slot)
 /* The process is reaped: takes note, and decides when the next one starts. */
 static void note_end(host_slot *slot, int wait_status, bool stopping)
 {
-    double now = host_now();
+    double now = clock_now_seconds();
     host_write_end(wait_status, slot->report.last_end, sizeof slot->report.last_end);
     if (!stopping) {
         if (!slot->stopped)
@@ -271,7 +272,7 @@ static void reap(host_slot *slot, double now, bool stopping, bool *changed)
 /* Brings a slot's life as far as it can go now. Returns the seconds until it must be looked at again. With its lock. */
 static double tend(host_slot *slot, bool stopping, bool *changed)
 {
-    double now = host_now();
+    double now = clock_now_seconds();
     if (stopping && slot->running && !slot->forced) {
         slot->forced = true; /* nobody should have left work here: it ends at once */
         kill(slot->report.process, SIGKILL);
@@ -284,10 +285,10 @@ static double tend(host_slot *slot, bool stopping, bool *changed)
         host_begin_end(slot, NULL); /* its socket is held open by a child of its own */
     if (slot->life == HOST_ENDING)
         reap(slot, now, stopping, changed);
-    if (slot->life == HOST_DOWN && !stopping && host_now() >= slot->restart_at)
+    if (slot->life == HOST_DOWN && !stopping && clock_now_seconds() >= slot->restart_at)
         start(slot);
     switch (slot->life) {
-    case HOST_DOWN: return stopping ? LOOK_SECONDS : slot->restart_at - host_now();
+    case HOST_DOWN: return stopping ? LOOK_SECONDS : slot->restart_at - clock_now_seconds();
     case HOST_ENDING: return REAP_SECONDS;
     case HOST_STARTING:
     case HOST_READY: break;
@@ -305,7 +306,7 @@ static bool tend_all(host_set *set, bool *changed, double *wait)
         host_slot *slot = &set->slots[i];
         pthread_mutex_lock(&slot->lock);
         double next = tend(slot, stopping, changed);
-        bool stuck = slot->life == HOST_ENDING && host_now() - slot->since > POLITE_SECONDS + GIVE_UP_SECONDS;
+        bool stuck = slot->life == HOST_ENDING && clock_now_seconds() - slot->since > POLITE_SECONDS + GIVE_UP_SECONDS;
         if (slot->life != HOST_DOWN && !stuck)
             left = true;
         else if (stopping && stuck)

@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "http/http.h"
 
@@ -157,13 +158,6 @@ struct http_server {
 
     _Atomic uint64_t accepted, timed_out, abandoned, too_large;
 };
-
-static inline uint64_t now_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 /* A few milliseconds behind, for deadlines: cheaper. */
 static inline uint64_t coarse_now_ns(void)

@@ -255,7 +255,7 @@ void *request_notice(void *user, const char *target, struct MHD_Connection *raw)
     if (link == NULL)
         return NULL;
     http_exchange *exchange = &link->exchange;
-    exchange->started_ns = now_ns();
+    exchange->started_ns = clock_now_ns();
     exchange->clean = target != NULL && target_is_clean(target);
     exchange->raw_length = target != NULL ? strlen(target) : 0;
     atomic_fetch_add_explicit(&link->requests, 1, memory_order_relaxed);
@@ -274,7 +274,7 @@ void request_end(void *user, struct MHD_Connection *raw, void **state, enum MHD_
     connection *link = exchange->connection;
     http_outcome outcome = {.status = exchange->answered ? exchange->answer.status : 0,
                             .bytes = exchange->answer.bytes,
-                            .ended_ns = now_ns(),
+                            .ended_ns = clock_now_ns(),
                             .complete = reason == MHD_REQUEST_TERMINATED_COMPLETED_OK && exchange->answered};
     bool unread = exchange->body_unread;
     if (exchange->waiting || exchange->answer.stream != NULL) {

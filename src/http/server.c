@@ -39,7 +39,7 @@ static void open_connection(http_server *server, struct MHD_Connection *raw, voi
     link->socket = info->connect_fd;
     link->exchange.connection = link;
     exchange_reset(&link->exchange);
-    connection_enter(link, PHASE_IDLE, now_ns() + server->idle_ns);
+    connection_enter(link, PHASE_IDLE, clock_now_ns() + server->idle_ns);
     pthread_mutex_lock(&server->connections_lock);
     link->next = server->connections;
     if (link->next != NULL)
@@ -299,9 +299,9 @@ static bool wait_until_quiet(http_server *server, uint64_t until_ns)
     struct timespec until;
     bool quiet = false;
     pthread_mutex_lock(&server->stop_lock);
-    while (!(quiet = count_exchanges(server) == 0) && now_ns() < until_ns) {
+    while (!(quiet = count_exchanges(server) == 0) && clock_now_ns() < until_ns) {
         /* Ends of exchanges are told under the lock, but counted outside of it: look again now and then. */
-        uint64_t look = now_ns() + 10000000u;
+        uint64_t look = clock_now_ns() + 10000000u;
         look = look < until_ns ? look : until_ns;
         until = (struct timespec){.tv_sec = (time_t)(look / 1000000000u), .tv_nsec = (long)(look % 1000000000u)};
         pthread_cond_timedwait(&server->exchange_over, &server->stop_lock, &until);
@@ -316,14 +316,14 @@ bool http_server_stop(http_server *server, double seconds)
         return true;
     http_server_quiesce(server);
     uint64_t span = seconds > 0 ? (uint64_t)(seconds * HTTP_SECOND_NS) : 0;
-    uint64_t until = now_ns() + span;
+    uint64_t until = clock_now_ns() + span;
     wait_until_quiet(server, until);
     /* From here on requests on connections that are still open are refused; some may have begun just before. */
     atomic_store(&server->stopping, true);
     if (!wait_until_quiet(server, until)) {
         atomic_store(&server->shutting, true);
         sweeper_wake(server);
-        if (!wait_until_quiet(server, now_ns() + span + STOP_GRACE_NS)) {
+        if (!wait_until_quiet(server, clock_now_ns() + span + STOP_GRACE_NS)) {
             log_write(server->log, LOG_ERROR, "the HTTP server cannot stop: answers are owed that did not come",
                       LOG_FIELDS(log_integer("exchanges", (int64_t)count_exchanges(server))));
             return false;

@@ -267,7 +267,7 @@ static void rest(sweep *now, uint64_t until)
     for (size_t i = 0; i < now->lingering_count; i++)
         sockets[i + 1] = (struct pollfd){.fd = now->lingering[i].socket, .events = POLLIN};
     bool nobody = now->lingering_count == 0 && atomic_load(&server->connection_count) == 0;
-    uint64_t time = now_ns();
+    uint64_t time = clock_now_ns();
     struct timespec span = {0};
     if (until > time) {
         span.tv_sec = (time_t)((until - time) / 1000000000u);
@@ -286,7 +286,7 @@ static void *sweep_for_ever(void *user)
     http_server *server = now->server;
     uint64_t next = 0, next_walk = 0;
     while (!atomic_load_explicit(&server->sweeper_ends, memory_order_acquire)) {
-        uint64_t time = now_ns();
+        uint64_t time = clock_now_ns();
         linger(now, time);
         bool shutting = atomic_load(&server->shutting);
         if (time >= next_walk || shutting) {

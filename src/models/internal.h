@@ -52,8 +52,6 @@ struct models {
     models_listener listener;
 };
 
-double models_now(void); /* seconds, monotonic */
-
 /* Waits until a time of models_now; 0: for ever. With the lock. */
 void models_wait(models *all, pthread_cond_t *condition, double until);
 

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "models/internal.h"
 
 #include <stdarg.h>
@@ -9,13 +10,6 @@
 #include "words/unicode.h"
 
 enum { RETRY_DOUBLINGS_MAX = 5 };
-
-double models_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 void models_wait(models *all, pthread_cond_t *condition, double until)
 {
@@ -153,7 +147,7 @@ static void note_load(models *all, entry *one, lumen_status status, uint64_t byt
     }
     uint32_t doublings = one->failures < RETRY_DOUBLINGS_MAX ? one->failures : RETRY_DOUBLINGS_MAX;
     one->failures++;
-    set_failed(one, reason, too_large ? 0.0 : models_now() + all->retry_seconds * (double)(1u << doublings));
+    set_failed(one, reason, too_large ? 0.0 : clock_now_seconds() + all->retry_seconds * (double)(1u << doublings));
 }
 
 static void tell_load(const models *all, const model_report *report, uint64_t total)
@@ -182,9 +176,9 @@ static void load_one(models *all, size_t index)
 
     uint64_t bytes = report.bytes;
     lumen_error error = {0};
-    double start = models_now();
+    double start = clock_now_seconds();
     lumen_status status = one->is.load(one->is.self, &bytes, &error);
-    double seconds = models_now() - start;
+    double seconds = clock_now_seconds() - start;
     bool too_large = status == LUMEN_OK && is_too_large(all, bytes, &error);
     if (too_large) {
         one->is.unload(one->is.self);
@@ -337,7 +331,7 @@ static size_t next_to_retry(const models *all, double *when)
 {
     *when = 0.0;
     size_t due = MODELS_MAX;
-    double now = models_now();
+    double now = clock_now_seconds();
     for (size_t i = 0; i < all->count; i++) {
         const entry *one = &all->entries[i];
         if (one->report.state != MODEL_FAILED || one->retry_at <= 0.0)

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "models/internal.h"
 
 #include <signal.h>
@@ -210,7 +211,7 @@ static lumen_status stand_in_line(models *all, request *mine, bool (*go_on)(void
     all->waiting++;
     pthread_cond_signal(&all->work);
     while (!mine->answered) {
-        models_wait(all, &all->answered, go_on != NULL ? models_now() + ASK_SECONDS : 0.0);
+        models_wait(all, &all->answered, go_on != NULL ? clock_now_seconds() + ASK_SECONDS : 0.0);
         if (mine->answered || go_on == NULL)
             continue;
         pthread_mutex_unlock(&all->lock);

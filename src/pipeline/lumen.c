@@ -1,11 +1,11 @@
 /* lumen.h, implemented on the rooms. */
 
+#include "base/clock.h"
 #include "pipeline/pipeline.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -251,17 +251,9 @@ lumen_status pipeline_plan_request(const lumen *library, const lumen_request *re
 
 /* ---- From a plan to a shape --------------------------------------------------------------------------------- */
 
-static double milliseconds_since(const struct timespec *start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) * 1e3 + (double)(now.tv_nsec - start->tv_nsec) * 1e-6;
-}
-
 lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_shape **out, lumen_error *error)
 {
-    struct timespec start;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    uint64_t start = clock_now_ns();
     *out = NULL;
     pipeline_plan plan;
     lumen_status status = pipeline_plan_request(library, request, &plan, error);
@@ -297,7 +289,7 @@ lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_
         status = lumen_fail(error, LUMEN_ERROR_CANCELLED, "the shape was cancelled when it was done");
         goto cleanup;
     }
-    shape->generation_time_ms = milliseconds_since(&start);
+    shape->generation_time_ms = clock_seconds_between(start, clock_now_ns()) * 1e3;
     memory = NULL; /* the shape owns it now */
     *out = shape;
 

@@ -6,7 +6,7 @@
 
 #include "files/json.h"
 #include "service/answer.h"
-#include "service/process.h"
+#include "base/process.h"
 
 void handle_health(visit *one)
 {
@@ -170,7 +170,7 @@ void handle_detailed(visit *one)
     json_t *answer = json_pack(
         "{s:s, s:s, s:f, s:o, s:{s:I, s:I, s:I}, s:[], s:b, s:{}, s:{}, s:i, s:{s:I, s:I, s:I, s:I, s:I, s:I}}",
         "status", names[atomic_load(&running->phase)], "version", lumen_version(), "uptime_seconds",
-        seconds_between(running->started_ns, now_ns()), "device", describe_device(), "memory", "used_bytes",
+        clock_seconds_between(running->started_ns, clock_now_ns()), "device", describe_device(), "memory", "used_bytes",
         (json_int_t)process_resident_bytes(), "total_bytes", (json_int_t)memory.total_bytes, "available_bytes",
         (json_int_t)memory.available_bytes, "models", "fallback_loaded", 0, "cache", "queue", "jobs", 0, "connections",
         "open", (json_int_t)net.connections, "accepted", (json_int_t)net.accepted, "exchanges",

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "cache/cache.h"
 #include "executor/executor.h"
 #include "http/http.h"
@@ -138,18 +139,6 @@ void service_read_connections(service *running, http_figures *figures);
 
 /* Whether some engine can serve now. */
 bool service_is_ready(service *running);
-
-static inline uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static inline double seconds_between(uint64_t from_ns, uint64_t to_ns)
-{
-    return to_ns > from_ns ? (double)(to_ns - from_ns) * 1e-9 : 0.0;
-}
 
 /* The handlers, by file. */
 void handle_page(visit *one); /* pages.c */

@@ -169,7 +169,7 @@ job *job_create(job_table *all, const client_address *client, uint64_t key)
     struct tm utc;
     gmtime_r(&now, &utc);
     strftime(one->created, sizeof one->created, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    one->spoken_ns = now_ns();
+    one->spoken_ns = clock_now_ns();
     pthread_mutex_init(&one->lock, NULL);
 
     job *forgotten = NULL;
@@ -280,7 +280,7 @@ static void tell(job *one, job_stream *to)
 
 static void tell_all(job *one)
 {
-    one->spoken_ns = now_ns();
+    one->spoken_ns = clock_now_ns();
     for (size_t i = 0; i < JOB_STREAMS_MAX; i++)
         if (one->streams[i].stream != NULL)
             tell(one, &one->streams[i]);
@@ -311,7 +311,7 @@ bool job_open_stream(job *one, http_exchange *exchange, const http_header *heade
 static executor_ticket *end(job *one, job_state state)
 {
     one->state = state;
-    one->ended_ns = now_ns();
+    one->ended_ns = clock_now_ns();
     tell_all(one);
     executor_ticket *ticket = one->ticket;
     one->ticket = NULL;
@@ -414,9 +414,9 @@ bool job_cancel(job *one, job_state *state)
 static void tick_streams(job *one)
 {
     static const char keep_alive[] = ": keep-alive\n\n";
-    uint64_t now = now_ns();
+    uint64_t now = clock_now_ns();
     pthread_mutex_lock(&one->lock);
-    bool speak = seconds_between(one->spoken_ns, now) >= (double)JOB_KEEP_ALIVE_SECONDS;
+    bool speak = clock_seconds_between(one->spoken_ns, now) >= (double)JOB_KEEP_ALIVE_SECONDS;
     if (speak)
         one->spoken_ns = now;
     for (size_t i = 0; i < JOB_STREAMS_MAX; i++) {
@@ -435,7 +435,7 @@ static bool has_passed(job *one, uint64_t now, size_t *room)
 {
     http_content *dropped = NULL;
     pthread_mutex_lock(&one->lock);
-    bool passed = one->state != JOB_LIVE && seconds_between(one->ended_ns, now) > (double)JOB_SECONDS;
+    bool passed = one->state != JOB_LIVE && clock_seconds_between(one->ended_ns, now) > (double)JOB_SECONDS;
     size_t bytes = one->result.json == NULL ? 0 : http_content_body(one->result.json)->size;
     if (bytes > *room) {
         dropped = one->result.json;
@@ -450,7 +450,7 @@ static bool has_passed(job *one, uint64_t now, size_t *room)
 
 void job_table_tick(job_table *all)
 {
-    uint64_t now = now_ns();
+    uint64_t now = clock_now_ns();
     size_t room = JOB_RESULT_BYTES_MAX, visited = 0;
     job *passed = NULL; /* a list by next_in_bucket */
     pthread_mutex_lock(&all->lock);

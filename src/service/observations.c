@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "service/answer.h"
-#include "service/process.h"
+#include "base/process.h"
 
 /* ---- The registry ----------------------------------------------------------------------------------------------- */
 
@@ -206,7 +206,7 @@ static void refresh(struct service *running)
     metric_set(seen->connections, (double)connections.connections);
     metric_set(seen->log_dropped, (double)log_dropped(running->log));
     metric_set(seen->resident, (double)process_resident_bytes());
-    metric_set(seen->uptime, seconds_between(running->started_ns, now_ns()));
+    metric_set(seen->uptime, clock_seconds_between(running->started_ns, clock_now_ns()));
     metric_set(seen->ready, service_is_ready(running) ? 1.0 : 0.0);
     if (!service_has_opened(running))
         return;

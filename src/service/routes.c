@@ -237,13 +237,13 @@ static void begin(void *user, http_exchange *exchange)
             "without a key the service is for this machine alone; ask it by its address, or set LUMEN_API_KEY");
     } else if ((one->route->flags & ROUTE_OPEN) == 0 && !has_key(running, exchange)) {
         /* Guessing costs as much as asking. */
-        if (limits_take(running->client_limit, &one->who.client, (double)now_ns() * 1e-9, &wait))
+        if (limits_take(running->client_limit, &one->who.client, (double)clock_now_ns() * 1e-9, &wait))
             answer_error(one, 401, "UnauthorizedError", 0.0, "Invalid or missing API key");
         else
             answer_error(one, 429, "RateLimitedError", wait,
                          "too many requests from this address; wait as long as Retry-After says");
     } else if ((one->route->flags & ROUTE_LIMITED) != 0 &&
-               !limits_take(running->client_limit, &one->who.client, (double)now_ns() * 1e-9, &wait)) {
+               !limits_take(running->client_limit, &one->who.client, (double)clock_now_ns() * 1e-9, &wait)) {
         metric_add(running->seen.limited_client, 1.0);
         answer_error(one, 429, "RateLimitedError", wait,
                      "too many requests from this address; wait as long as Retry-After says");
@@ -322,7 +322,7 @@ static void done(void *user, http_exchange *exchange, const http_outcome *outcom
         return;
     if (one->ticket != NULL)
         executor_leave(one->ticket);
-    double seconds = seconds_between(http_started_ns(exchange), outcome->ended_ns);
+    double seconds = clock_seconds_between(http_started_ns(exchange), outcome->ended_ns);
     observe_request(&running->seen, one->route_index, one->route == NULL ? "other" : one->route->path,
                     one->route == NULL ? "other" : one->route->method, outcome->status, seconds);
     write_log(one, outcome, seconds);

@@ -50,7 +50,7 @@ static bool admit(void *user, void *party_user, double *retry_seconds)
 {
     service *running = user;
     const requester *who = party_user;
-    return limits_take(running->engine_limit, &who->client, (double)now_ns() * 1e-9, retry_seconds);
+    return limits_take(running->engine_limit, &who->client, (double)clock_now_ns() * 1e-9, retry_seconds);
 }
 
 static void *store(void *user, const executor_order *order, blob *packed, lumen_error *error)
@@ -170,7 +170,7 @@ static void *open_and_tend(void *user)
 {
     service *running = user;
     lumen_error error;
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     if (open_rooms(running, &error) != LUMEN_OK) {
         log_write(running->log, LOG_ERROR, "the service cannot open", LOG_FIELDS(log_text("reason", error.message)));
         atomic_store(&running->phase, SERVICE_BROKEN);
@@ -181,7 +181,8 @@ static void *open_and_tend(void *user)
     /* Not when it is draining already. */
     if (!atomic_compare_exchange_strong(&running->phase, &starting, SERVICE_OPEN))
         return NULL;
-    log_write(running->log, LOG_INFO, "open", LOG_FIELDS(log_real("ms", seconds_between(began, now_ns()) * 1e3)));
+    log_write(running->log, LOG_INFO, "open",
+              LOG_FIELDS(log_real("ms", clock_seconds_between(began, clock_now_ns()) * 1e3)));
     size_t warmed = cache_warm(running->shapes, WARM_ITEMS, &running->stop_tending);
     if (warmed > 0)
         log_write(running->log, LOG_INFO, "the cache is warm", LOG_FIELDS(log_integer("items", (int64_t)warmed)));
@@ -318,7 +319,7 @@ lumen_status service_start(const service_options *options, service **out, lumen_
         return lumen_fail_memory(error, "the service");
     running->options = *options;
     running->log = options->log;
-    running->started_ns = now_ns();
+    running->started_ns = clock_now_ns();
     atomic_init(&running->phase, SERVICE_BINDING);
     choose_usual(&running->options);
     list_engines(running);
@@ -399,7 +400,7 @@ void service_read_connections(service *running, http_figures *figures)
 bool service_stop(service *running)
 {
     static const double answer_seconds = 5.0; /* at least so long clients have for reading the last answers */
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     log_sink *log = running->log;
     log_write(log, LOG_INFO, "draining", LOG_NO_FIELDS);
     atomic_store(&running->phase, SERVICE_DRAINING);
@@ -413,7 +414,7 @@ bool service_stop(service *running)
      * closed only when no request can ask for it any more. */
     if (running->work != NULL)
         executor_stop(running->work, running->options.drain_seconds);
-    double left = running->options.drain_seconds - seconds_between(began, now_ns());
+    double left = running->options.drain_seconds - clock_seconds_between(began, clock_now_ns());
     if (!http_server_stop(running->http, left > answer_seconds ? left : answer_seconds)) {
         log_write(log, LOG_ERROR, "stopped with an exchange open", LOG_NO_FIELDS);
         return false;

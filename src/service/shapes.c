@@ -135,7 +135,7 @@ static void run(void *user)
 {
     shape_task *task = user;
     visit *one = task->one;
-    bool wanted = !atomic_load(&one->abandoned) && now_ns() < task->due_ns;
+    bool wanted = !atomic_load(&one->abandoned) && clock_now_ns() < task->due_ns;
     cache_entry *entry = wanted ? cache_load(one->service->shapes, task->key, NULL) : NULL;
     if (entry != NULL)
         answer_file(task, entry);
@@ -178,7 +178,7 @@ void handle_shape(visit *one)
         free(task);
     } else {
         tasks *pool = formats[task->format].format == FILES_PNG ? one->service->painters : one->service->pool;
-        task->due_ns = now_ns() + FILE_SECONDS * 1000000000u;
+        task->due_ns = clock_now_ns() + FILE_SECONDS * 1000000000u;
         http_wait(one->exchange);
         if (!tasks_add(pool, run, task)) {
             free(task);

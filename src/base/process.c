@@ -1,4 +1,4 @@
-#include "service/process.h"
+#include "base/process.h"
 
 #include <stdio.h>
 #include <string.h>

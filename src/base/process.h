@@ -1,8 +1,8 @@
 /*
  * process.h: what the system says of this process and this machine's memory.
  */
-#ifndef LUMEN_SERVICE_PROCESS_H
-#define LUMEN_SERVICE_PROCESS_H
+#ifndef LUMEN_BASE_PROCESS_H
+#define LUMEN_BASE_PROCESS_H
 
 #include <stdint.h>
 
