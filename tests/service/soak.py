@@ -86,6 +86,16 @@ def failing(stir):
     time.sleep(0.05)
 
 
+def fill(service, count=2500):
+    """Jobs are remembered for ten minutes, their results as long as 64 MiB hold them: filled now, that room does not look
+    like a leak later."""
+    for seed in range(count):
+        service.post("/jobs", {"text": "cat", "seed": 10_000_000 + seed})
+        if seed % 100 == 0:
+            while service.metric("lumen_queue_depth") > 100:
+                time.sleep(0.1)
+
+
 def samples(service):
     """(requests so far, MiB of the service, MiB with its engines, open files, threads, shapes in memory, on disk)."""
     figures = {(sample.name, sample.labels.get("tier")): sample.value for sample in service.samples()
@@ -106,6 +116,7 @@ def main():
     # Tiers so small that they are full early on, and evict from then on.
     with Service(options.service, expect_json_log=False, LUMEN_MEMORY_CACHE_ITEMS=500, LUMEN_MEMORY_CACHE_BYTES="48M",
                  LUMEN_CACHE_MAX_BYTES="64M") as service:
+        fill(service)
         stirs = [Stir(service, what) for what in (new_shapes, jobs, files, leaving, failing)]
         for stir in stirs:
             stir.start()
