@@ -1,6 +1,8 @@
 """Runs every test program of a build folder and reports each test function as a line of TAP.
 
     python3 scripts/check/unit_tests.py build "gcc release"
+    python3 scripts/check/unit_tests.py build-threads threads cache http     only the programs of these rooms
+    python3 scripts/check/unit_tests.py --list build-threads cache http       their paths within the build, without a run
 
 cmocka's XML is read rather than its TAP: it is written whole or not at all, so what a test prints
 cannot spoil a line, and a program that dies half-way is seen as the failure it is.
@@ -73,10 +75,19 @@ def report(program):
         return lines
 
 
+def choose(build, rooms):
+    return [program for program in programs(build)
+            if not rooms or any(f"{program['name']}_".startswith(f"{room}_") for room in rooms)]
+
+
 def main():
-    build, label = sys.argv[1:3]
+    if sys.argv[1] == "--list":
+        print("\n".join(sorted({os.path.relpath(program["cmd"][0], sys.argv[2])
+                                for program in choose(sys.argv[2], sys.argv[3:])})))
+        return
+    build, label, *rooms = sys.argv[1:]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for lines in pool.map(report, programs(build)):
+        for lines in pool.map(report, choose(build, rooms)):
             for line in lines.splitlines():
                 for verdict in ("not ok ", "ok "):
                     if line.startswith(verdict):
