@@ -56,6 +56,7 @@ bool generate_read(visit *one, generate_plan *plan)
                                    .request = request};
     one->key = plan->order.key;
     one->has_key = true;
+    memo_keep(running->known, body, size, plan->order.key, plan->order.identity);
     return true;
 }
 
@@ -197,15 +198,41 @@ static void wait_for_work(visit *one, const executor_order *order)
         give_up(one); /* the client left while the executor was being joined */
 }
 
-static void generate(visit *one)
+/* The entry of a body that was understood before and whose shape is in memory; NULL: it takes the long way. */
+static cache_entry *find_known(visit *one)
+{
+    size_t size;
+    const void *body = http_body(one->exchange, &size);
+    char identity[SHAPE_IDENTITY_BYTES];
+    uint64_t key;
+    if (!memo_find(one->service->known, body, size, &key, identity))
+        return NULL;
+    cache_entry *entry = cache_find(one->service->shapes, key, identity);
+    one->key = key;
+    one->has_key = entry != NULL;
+    return entry;
+}
+
+/* The entry of a body in memory, or none: then the visit waits for one, or has been answered. */
+static cache_entry *find_or_wait(visit *one)
 {
     generate_plan plan;
     if (!generate_read(one, &plan))
-        return;
+        return NULL;
     cache_entry *entry = cache_find(one->service->shapes, plan.order.key, plan.order.identity);
-    if (entry == NULL) {
+    if (entry == NULL)
         wait_for_work(one, &plan.order);
-    } else if (!one->debug) {
+    return entry;
+}
+
+static void generate(visit *one)
+{
+    cache_entry *entry = find_known(one);
+    if (entry == NULL)
+        entry = find_or_wait(one);
+    if (entry == NULL)
+        return;
+    if (!one->debug) {
         answer_cached(one, entry);
     } else {
         http_wait(one->exchange);

@@ -16,6 +16,7 @@
 #include "service/client.h"
 #include "service/jobs.h"
 #include "service/limits.h"
+#include "service/memo.h"
 #include "service/observations.h"
 #include "service/random_id.h"
 #include "service/service.h"
@@ -54,6 +55,7 @@ struct service {
     limits *client_limit;
     limits *engine_limit;
     random_ids *ids;
+    memo *known; /* bodies of requests */
     const char *engine_names[ENGINES_MAX + 2]; /* that requests may name: "auto" first, NULL last */
     observations seen;
     atomic_size_t own_bytes;   /* of large answers that are one request's own, now being sent */

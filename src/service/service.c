@@ -304,6 +304,7 @@ static void close_rooms(service *running)
     limits_destroy(running->engine_limit);
     observations_close(&running->seen);
     random_ids_destroy(running->ids);
+    memo_destroy(running->known);
     pthread_cond_destroy(&running->stopping);
     pthread_mutex_destroy(&running->lock);
     pthread_mutex_destroy(&running->observing);
@@ -341,7 +342,9 @@ lumen_status service_start(const service_options *options, service **out, lumen_
         running->client_limit = limits_create(options->rate_limit, options->rate_limit, CLIENTS_MAX);
         running->engine_limit = limits_create(options->engine_rate_limit, options->engine_rate_limit, CLIENTS_MAX);
         running->ids = random_ids_create();
-        if (running->client_limit == NULL || running->engine_limit == NULL || running->ids == NULL)
+        running->known = memo_create();
+        if (running->client_limit == NULL || running->engine_limit == NULL || running->ids == NULL ||
+            running->known == NULL)
             status = lumen_fail_memory(error, "the rate limits and names of requests");
     }
     if (status == LUMEN_OK)
