@@ -1,6 +1,7 @@
 /* server.c: the server's options, its connections, its start and its end. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,8 +167,24 @@ static unsigned count_threads(unsigned wanted)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (wanted == 0)
-        wanted = cores > 0 ? (unsigned)cores : 1;
+        wanted = cores > 0 ? 2 * (unsigned)cores : 1;
     return wanted < HTTP_THREADS_MAX ? wanted : HTTP_THREADS_MAX;
+}
+
+/* Threads inherit how they are scheduled. As batches (sched(7)) the library's threads do not interrupt whoever runs
+ * when they wake, so that each finishes what it has begun: with more threads than cores that gives shorter waits and a
+ * tenth more answers (docs/performance.md). False when nothing was changed. */
+static bool begin_batch_scheduling(void)
+{
+    const struct sched_param none = {0};
+    return sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+}
+
+static void end_batch_scheduling(bool begun)
+{
+    const struct sched_param none = {0};
+    if (begun)
+        sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
 static lumen_status start_library(http_server *server, unsigned threads, lumen_error *error)
@@ -178,6 +195,7 @@ static lumen_status start_library(http_server *server, unsigned threads, lumen_e
     /* The listener keeps to connections_max; the library's own limit, split among its threads, lies above it. */
     unsigned limit = (server->connections_max + CONNECTION_SLACK) * 2;
     MHD_set_panic_func(end_in_panic, server->log);
+    bool batch = begin_batch_scheduling();
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
             MHD_USE_ERROR_LOG,
@@ -185,6 +203,7 @@ static lumen_status start_library(http_server *server, unsigned threads, lumen_e
         MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, request_end, server, MHD_OPTION_NOTIFY_CONNECTION,
         notice_connection, server, MHD_OPTION_URI_LOG_CALLBACK, request_notice, server, MHD_OPTION_END);
+    end_batch_scheduling(batch);
     if (server->daemon == NULL)
         return lumen_fail_memory(error, "the HTTP server (libmicrohttpd)");
     return LUMEN_OK;

@@ -28,7 +28,7 @@ typedef struct service service;
 typedef struct service_options {
     const char *address;
     uint16_t port;               /* 0: any that is free */
-    unsigned threads;            /* of the HTTP server; 0: one per core */
+    unsigned threads;            /* of the HTTP server; 0: two per core, at most 8 */
     const secret *api_key;       /* not set: no key; then `address` must be a loopback one */
     const char *allowed_origins; /* separated by commas or blanks; NULL: none */
     const char *trusted_proxies; /* service/client.h; NULL: none */
