@@ -144,7 +144,7 @@ void exchange_settle(http_exchange *exchange, const exchange_answer *answer)
         waiting_remove(exchange);
     exchange->resumed = !exchange->abandoning; /* else the sweeper does it, when it has told the handler */
     if (exchange->resumed)
-        MHD_resume_connection(exchange->connection->raw);
+        loops_resume(exchange->connection);
     pthread_mutex_unlock(&server->waiting_lock);
 }
 

@@ -90,9 +90,19 @@ struct http_exchange {
     http_exchange *waiting_previous, *waiting_next;
 };
 
+/* A thread and the daemon that it runs. */
+typedef struct loop {
+    http_server *server;
+    struct MHD_Daemon *daemon;
+    int wake; /* an eventfd */
+    pthread_t thread;
+    bool runs;
+} loop;
+
 struct connection {
     connection *previous, *next; /* server->connections_lock */
     http_server *server;
+    loop *loop;
     struct MHD_Connection *raw;
     int socket;
     _Atomic uint64_t deadline_ns;
@@ -115,7 +125,12 @@ struct connection {
 struct http_server {
     http_handler handler;
     log_sink *log;
-    struct MHD_Daemon *daemon;
+
+    /* The threads that run libmicrohttpd: loops.c. */
+    loop loops[HTTP_THREADS_MAX];
+    unsigned loop_count, next_loop; /* next_loop: the listener's own */
+    atomic_bool loops_end;
+
     struct MHD_Response *empty; /* no body, no headers */
 
     size_t body_bytes_max, discard_bytes_max;
@@ -227,6 +242,20 @@ uint64_t stream_stuck_since(http_stream *stream);
 lumen_status listener_bind(http_server *server, const char *address, uint16_t port, lumen_error *error);
 lumen_status listener_start(http_server *server, lumen_error *error);
 void listener_stop(http_server *server); /* harmless when it does not run */
+
+/* ---- loops.c ---------------------------------------------------------------------------------------------------- */
+
+lumen_status loops_start(http_server *server, lumen_error *error);
+void loops_stop(http_server *server); /* harmless when they do not run */
+
+/* Resumes a suspended connection, from any thread. */
+void loops_resume(connection *link);
+
+/* Hands a new socket to the next of the threads. */
+void loops_add(http_server *server, int socket, const struct sockaddr *address, socklen_t size);
+
+/* The one that runs a connection. */
+loop *loops_find(http_server *server, struct MHD_Connection *raw);
 
 /* ---- sweeper.c ------------------------------------------------------------------------------------------------- */
 

@@ -130,8 +130,7 @@ static bool accept_some(http_server *server, int listening)
         if (socket < 0)
             return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
         atomic_fetch_add_explicit(&server->accepted, 1, memory_order_relaxed);
-        /* It closes the socket itself where it cannot take it. */
-        MHD_add_connection(server->daemon, socket, (const struct sockaddr *)&address, size);
+        loops_add(server, socket, (const struct sockaddr *)&address, size);
         if (is_full(server))
             return false;
     }

@@ -1,7 +1,6 @@
 /* server.c: the server's options, its connections, its start and its end. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +35,7 @@ static void open_connection(http_server *server, struct MHD_Connection *raw, voi
     if (link == NULL)
         return; /* its requests will be dropped */
     link->server = server;
+    link->loop = loops_find(server, raw);
     link->raw = raw;
     link->socket = info->connect_fd;
     link->exchange.connection = link;
@@ -171,51 +171,40 @@ static unsigned count_threads(unsigned wanted)
     return wanted < HTTP_THREADS_MAX ? wanted : HTTP_THREADS_MAX;
 }
 
-/* Threads inherit how they are scheduled. As batches (sched(7)) the library's threads do not interrupt whoever runs
- * when they wake, so that each finishes what it has begun: with more threads than cores that gives shorter waits and a
- * tenth more answers (docs/performance.md). False when nothing was changed. */
-static bool begin_batch_scheduling(void)
-{
-    const struct sched_param none = {0};
-    return sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_BATCH, &none) == 0;
-}
-
-static void end_batch_scheduling(bool begun)
-{
-    const struct sched_param none = {0};
-    if (begun)
-        sched_setscheduler(0, SCHED_OTHER, &none);
-}
-
 static lumen_status start_library(http_server *server, unsigned threads, lumen_error *error)
 {
-    struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL}, {MHD_OPTION_END, 0, NULL}};
-    if (threads < 2)
-        pool[0].option = MHD_OPTION_END;
-    /* The listener keeps to connections_max; the library's own limit, split among its threads, lies above it. */
-    unsigned limit = (server->connections_max + CONNECTION_SLACK) * 2;
+    /* The listener keeps to connections_max and takes turns; the library's own limit lies above. */
+    unsigned limit = (server->connections_max / threads + CONNECTION_SLACK) * 2;
     MHD_set_panic_func(end_in_panic, server->log);
-    bool batch = begin_batch_scheduling();
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-            MHD_USE_ERROR_LOG,
-        0, NULL, NULL, request_take, server, MHD_OPTION_EXTERNAL_LOGGER, log_library, server, MHD_OPTION_ARRAY, pool,
-        MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, request_end, server, MHD_OPTION_NOTIFY_CONNECTION,
-        notice_connection, server, MHD_OPTION_URI_LOG_CALLBACK, request_notice, server, MHD_OPTION_END);
-    end_batch_scheduling(batch);
-    if (server->daemon == NULL)
-        return lumen_fail_memory(error, "the HTTP server (libmicrohttpd)");
-    return LUMEN_OK;
+    for (; server->loop_count < threads; server->loop_count++) {
+        struct MHD_Daemon *daemon = MHD_start_daemon(
+            MHD_USE_EPOLL | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0,
+            NULL, NULL, request_take, server, MHD_OPTION_EXTERNAL_LOGGER, log_library, server,
+            MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+            (size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, request_end, server,
+            MHD_OPTION_NOTIFY_CONNECTION, notice_connection, server, MHD_OPTION_URI_LOG_CALLBACK, request_notice,
+            server, MHD_OPTION_END);
+        if (daemon == NULL)
+            return lumen_fail_memory(error, "the HTTP server (libmicrohttpd)");
+        loop *one = &server->loops[server->loop_count];
+        *one = (loop){.server = server, .daemon = daemon, .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+        if (one->wake < 0) {
+            MHD_stop_daemon(daemon);
+            return lumen_fail_memory(error, "the threads of the HTTP server");
+        }
+    }
+    return loops_start(server, error);
 }
 
 static void free_server(http_server *server)
 {
     listener_stop(server);
-    if (server->daemon != NULL) {
-        MHD_stop_daemon(server->daemon);
-        MHD_set_panic_func(NULL, NULL); /* the log may go now; one setting for the whole process */
-    }
+    loops_stop(server);
+    for (unsigned i = 0; i < server->loop_count; i++)
+        MHD_stop_daemon(server->loops[i].daemon);
+    for (unsigned i = 0; i < server->loop_count; i++)
+        close(server->loops[i].wake);
+    MHD_set_panic_func(NULL, NULL); /* the log may go now; one setting for the whole process */
     sweeper_stop(server);
     if (server->empty != NULL)
         MHD_destroy_response(server->empty);

@@ -42,7 +42,7 @@ static void wake(http_stream *stream)
     if (!stream->suspended)
         return;
     stream->suspended = false;
-    MHD_resume_connection(stream->link->raw);
+    loops_resume(stream->link);
 }
 
 /* Nothing more will be sent. The socket is shut, since a client that does not read keeps libmicrohttpd from asking for

@@ -187,7 +187,7 @@ static void tell_left(sweep *now, size_t left)
         /* An answer that came meanwhile left the waking to us. */
         if (exchange->waiting && exchange->answered && !exchange->resumed) {
             exchange->resumed = true;
-            MHD_resume_connection(exchange->connection->raw);
+            loops_resume(exchange->connection);
         } else if (exchange->answered && exchange->answer.stream != NULL) {
             stream_leave(exchange->answer.stream);
         }
