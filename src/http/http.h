@@ -16,7 +16,7 @@
  *     http_server_quiesce(server);                                       // no new connections; answers say close
  *     http_server_stop(server);                                          // every exchange must have been answered
  *
- * Parsing and the socket work are libmicrohttpd's (0.9.75 and 1.0): epoll, a pool of threads. What it does not do is
+ * Parsing and the socket work are libmicrohttpd's (0.9.75 and 1.0), with epoll, on threads of ours. What it does not do is
  * done here:
  *   - Deadlines for the whole of the headers, the whole of the body and the whole of the answer, not only for
  *     inactivity; one thread sweeps the connections and shuts those that are late, so that a byte a second holds

@@ -31,6 +31,7 @@ enum {
     HTTP_LISTENERS_MAX = 8,           /* addresses of one name */
     HTTP_THREADS_MAX = 8,
     HTTP_LINGERING_MAX = 256,
+    HTTP_INCOMING_MAX = 256, /* accepted, and not yet taken by their thread */
     /* What libmicrohttpd has for a connection: request line, headers and their list, then the headers of the answer. */
     HTTP_CONNECTION_MEMORY = 16 * 1024
 };
@@ -90,6 +91,12 @@ struct http_exchange {
     http_exchange *waiting_previous, *waiting_next;
 };
 
+typedef struct incoming {
+    int socket;
+    socklen_t size;
+    struct sockaddr_storage address;
+} incoming;
+
 /* A thread and the daemon that it runs. */
 typedef struct loop {
     http_server *server;
@@ -97,6 +104,9 @@ typedef struct loop {
     int wake; /* an eventfd */
     pthread_t thread;
     bool runs;
+    pthread_mutex_t lock; /* of the incoming sockets */
+    incoming incoming[HTTP_INCOMING_MAX];
+    size_t incoming_count;
 } loop;
 
 struct connection {

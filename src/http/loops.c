@@ -9,12 +9,15 @@
  */
 #include <poll.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "http/internal.h"
 
 enum { WAIT_MAX_MS = 1000 };
+
+static void take_incoming(loop *self);
 
 static void *run(void *user)
 {
@@ -30,8 +33,10 @@ static void *run(void *user)
         if (wait > 0 && poll(ready, sizeof ready / sizeof *ready, wait) > 0 && ready[0].revents != 0 &&
             read(self->wake, &count, sizeof count) < 0)
             continue; /* nobody had called after all */
+        take_incoming(self);
         MHD_run(self->daemon);
     }
+    take_incoming(self); /* to be closed with the others */
     return NULL;
 }
 
@@ -49,12 +54,42 @@ void loops_resume(connection *link)
     wake(one);
 }
 
+static bool queue_socket(loop *one, int socket, const struct sockaddr *address, socklen_t size)
+{
+    pthread_mutex_lock(&one->lock);
+    bool taken = one->incoming_count < HTTP_INCOMING_MAX;
+    if (taken) {
+        incoming *last = &one->incoming[one->incoming_count++];
+        last->socket = socket;
+        last->size = size;
+        memcpy(&last->address, address, size);
+    }
+    pthread_mutex_unlock(&one->lock);
+    wake(one);
+    return taken;
+}
+
 void loops_add(http_server *server, int socket, const struct sockaddr *address, socklen_t size)
 {
+    static const struct timespec nap = {.tv_nsec = 500000};
     loop *one = &server->loops[server->next_loop++ % server->loop_count];
+    /* A thread that is behind makes the listener wait, and further clients wait in the kernel's queue. */
+    while (!queue_socket(one, socket, address, size))
+        nanosleep(&nap, NULL);
+}
+
+/* Gives the library the sockets that came. */
+static void take_incoming(loop *self)
+{
+    pthread_mutex_lock(&self->lock);
+    size_t count = self->incoming_count;
+    incoming taken[HTTP_INCOMING_MAX];
+    memcpy(taken, self->incoming, count * sizeof *taken);
+    self->incoming_count = 0;
+    pthread_mutex_unlock(&self->lock);
     /* It closes the socket itself where it cannot take it. */
-    MHD_add_connection(one->daemon, socket, address, size);
-    wake(one);
+    for (size_t i = 0; i < count; i++)
+        MHD_add_connection(self->daemon, taken[i].socket, (const struct sockaddr *)&taken[i].address, taken[i].size);
 }
 
 loop *loops_find(http_server *server, struct MHD_Connection *raw)

@@ -188,6 +188,7 @@ static lumen_status start_library(http_server *server, unsigned threads, lumen_e
             return lumen_fail_memory(error, "the HTTP server (libmicrohttpd)");
         loop *one = &server->loops[server->loop_count];
         *one = (loop){.server = server, .daemon = daemon, .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+        pthread_mutex_init(&one->lock, NULL);
         if (one->wake < 0) {
             MHD_stop_daemon(daemon);
             return lumen_fail_memory(error, "the threads of the HTTP server");
@@ -202,8 +203,10 @@ static void free_server(http_server *server)
     loops_stop(server);
     for (unsigned i = 0; i < server->loop_count; i++)
         MHD_stop_daemon(server->loops[i].daemon);
-    for (unsigned i = 0; i < server->loop_count; i++)
+    for (unsigned i = 0; i < server->loop_count; i++) {
         close(server->loops[i].wake);
+        pthread_mutex_destroy(&server->loops[i].lock);
+    }
     MHD_set_panic_func(NULL, NULL); /* the log may go now; one setting for the whole process */
     sweeper_stop(server);
     if (server->empty != NULL)
