@@ -73,15 +73,20 @@ static json_t *part_ids(const lumen_shape *shape)
     return base64_text(&raw);
 }
 
+void files_attachments(const lumen_shape *shape, buffer *out)
+{
+    for (size_t i = 0; i < shape->point_count; i++) {
+        float value = shape->attachments == NULL ? 0.0f : shape->attachments[i];
+        value = value > 0.0f ? (value < 1.0f ? value : 1.0f) : 0.0f; /* and 0 for a NaN */
+        buffer_u8(out, (uint8_t)(value * 255.0f + 0.5f));
+    }
+}
+
 static json_t *attachments(const lumen_shape *shape)
 {
     buffer raw;
     buffer_open(&raw, shape->point_count);
-    for (size_t i = 0; i < shape->point_count; i++) {
-        float value = shape->attachments == NULL ? 0.0f : shape->attachments[i];
-        value = value > 0.0f ? (value < 1.0f ? value : 1.0f) : 0.0f; /* and 0 for a NaN */
-        buffer_u8(&raw, (uint8_t)(value * 255.0f + 0.5f));
-    }
+    files_attachments(shape, &raw);
     return base64_text(&raw);
 }
 
@@ -128,8 +133,8 @@ lumen_status files_json_check(const lumen_shape *shape, lumen_error *error)
 {
     if (numbers_are_finite(shape))
         return LUMEN_OK;
-    return lumen_fail(error, LUMEN_ERROR_FAILED,
-                      "the shape \"%s\" has a number that is not finite; try another seed", files_text(shape->text));
+    return lumen_fail(error, LUMEN_ERROR_FAILED, "the shape \"%s\" has a number that is not finite; try another seed",
+                      files_text(shape->text));
 }
 
 json_t *files_json_object(const lumen_shape *shape, bool arrays)

@@ -22,6 +22,9 @@ json_t *files_json_object(const lumen_shape *shape, bool arrays);
 /* LUMEN_ERROR_FAILED when a number of the shape cannot be written in JSON. */
 lumen_status files_json_check(const lumen_shape *shape, lumen_error *error);
 
+/* Appends the (N) attachments as bytes, 255 at the extremity; zeros for a shape without them. */
+void files_attachments(const lumen_shape *shape, buffer *out);
+
 /* Appends the compact text of `value` with reals at `digits` significant digits. False for NULL, or when
  * memory or the buffer's bound is reached. Members keep the order in which they were added. */
 bool files_json_dump(const json_t *value, int digits, buffer *out);

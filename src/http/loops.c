@@ -6,6 +6,7 @@
  * and no more come, they are never served. Run from outside (MHD_run) it never waits, and we wait here instead: for the
  * readiness of its epoll descriptor, which poll(2) tells without taking the events, and for a descriptor of our own,
  * since a run may take the library's own call for a resumed connection and look at that only the next time.
+ * New sockets come through a queue, because a daemon that is run from outside takes them on whatever thread adds them.
  */
 #include <poll.h>
 #include <sched.h>
@@ -17,7 +18,19 @@
 
 enum { WAIT_MAX_MS = 1000 };
 
-static void take_incoming(loop *self);
+/* Gives the library the sockets that came. */
+static void take_incoming(loop *self)
+{
+    pthread_mutex_lock(&self->lock);
+    size_t count = self->incoming_count;
+    incoming taken[HTTP_INCOMING_MAX];
+    memcpy(taken, self->incoming, count * sizeof *taken);
+    self->incoming_count = 0;
+    pthread_mutex_unlock(&self->lock);
+    /* It closes the socket itself where it cannot take it. */
+    for (size_t i = 0; i < count; i++)
+        MHD_add_connection(self->daemon, taken[i].socket, (const struct sockaddr *)&taken[i].address, taken[i].size);
+}
 
 static void *run(void *user)
 {
@@ -76,20 +89,6 @@ void loops_add(http_server *server, int socket, const struct sockaddr *address, 
     /* A thread that is behind makes the listener wait, and further clients wait in the kernel's queue. */
     while (!queue_socket(one, socket, address, size))
         nanosleep(&nap, NULL);
-}
-
-/* Gives the library the sockets that came. */
-static void take_incoming(loop *self)
-{
-    pthread_mutex_lock(&self->lock);
-    size_t count = self->incoming_count;
-    incoming taken[HTTP_INCOMING_MAX];
-    memcpy(taken, self->incoming, count * sizeof *taken);
-    self->incoming_count = 0;
-    pthread_mutex_unlock(&self->lock);
-    /* It closes the socket itself where it cannot take it. */
-    for (size_t i = 0; i < count; i++)
-        MHD_add_connection(self->daemon, taken[i].socket, (const struct sockaddr *)&taken[i].address, taken[i].size);
 }
 
 loop *loops_find(http_server *server, struct MHD_Connection *raw)

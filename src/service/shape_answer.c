@@ -18,15 +18,6 @@ enum { FLAG_TRUE_BYTES = 4 }; /* "true" */
 
 enum { BINARY_HEAD_BYTES = 16 };
 
-static void write_attachments(const lumen_shape *shape, buffer *out)
-{
-    for (uint32_t i = 0; i < shape->point_count; i++) {
-        float value = shape->attachments == NULL ? 0.0f : shape->attachments[i];
-        value = value > 0.0f ? (value < 1.0f ? value : 1.0f) : 0.0f; /* and 0 for a NaN */
-        buffer_u8(out, (uint8_t)(value * 255.0f + 0.5f));
-    }
-}
-
 lumen_status shape_answer_binary(const lumen_shape *shape, buffer *out, lumen_error *error)
 {
     lumen_status status = files_json_check(shape, error);
@@ -54,7 +45,7 @@ lumen_status shape_answer_binary(const lumen_shape *shape, buffer *out, lumen_er
             buffer_append(out, shape->part_ids, points);
         else
             buffer_fill(out, 0, points);
-        write_attachments(shape, out);
+        files_attachments(shape, out);
     }
     written = written && !buffer_failed(&head) && !buffer_failed(out);
     buffer_close(&head);
