@@ -38,6 +38,9 @@ build_needs=(
     library:sqlite3=libsqlite3-dev
     library:libzstd=libzstd-dev
     library:libcurl=libcurl4-openssl-dev
+    library:glesv2=libgles-dev
+    library:egl=libegl-dev
+    library:glfw3=libglfw3-dev
     file:/usr/share/wordnet/data.noun=wordnet-base
     file:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core
 )

@@ -1,0 +1,158 @@
+/*
+ * motion.h: how a shape moves. Free of graphics: the same numbers drive the C functions below and
+ * their twin in GLSL (primitives.glsl), which the particle engine includes.
+ *
+ *     motion_library *motions;
+ *     motion_plan plan;
+ *     status = motion_library_open(NULL, NULL, &motions, &error);
+ *     const motion_template *gallop = motion_find(motions, shape->motion.motion, shape->verb);
+ *     motion_joints joints;
+ *     motion_find_joints(shape, &joints);
+ *     motion_plan_make(gallop, &joints, shape->motion.tempo, shape->motion.size, now, &plan);
+ *     vec3 target = motion_move(&plan, home, part, attachment, seed, now);
+ *
+ * A plan is 33 rows of 16 floats, the bytes of a 4 x 33 RGBA32F texture: row 0 moves the whole body, row k
+ * part k. A point is moved by its part's row first, then by row 0. Time is in seconds, lengths are those of the
+ * finished shape (it spans [-1, 1]), angles are in radians. One plan fades into the next: the viewer mixes the
+ * targets of plan A and plan B.
+ */
+#ifndef LUMEN_MOTION_MOTION_H
+#define LUMEN_MOTION_MOTION_H
+
+#include "base/error.h"
+#include "base/vector.h"
+#include "lumen.h"
+
+/* ---- The fifteen primitives --------------------------------------------------------------------- */
+
+/* The numbers are those of the plan's first float and of the shader. */
+typedef enum motion_primitive {
+    MOTION_NONE = -1,
+    MOTION_OSCILLATE_BEND,
+    MOTION_OSCILLATE_TRANSLATE,
+    MOTION_ARC_TRANSLATE,
+    MOTION_RIGID_ROTATE,
+    MOTION_SPRING_SETTLE,
+    MOTION_RADIAL_BURST,
+    MOTION_RADIAL_CONTRACT,
+    MOTION_SPIRAL,
+    MOTION_LAMINAR_FLOW,
+    MOTION_CURL_NOISE_FLOW,
+    MOTION_BROWNIAN_SCATTER,
+    MOTION_WAVE_PROPAGATE,
+    MOTION_STRETCH_ALONG_AXIS,
+    MOTION_TWIST,
+    MOTION_PENDULUM,
+    MOTION_PRIMITIVES
+} motion_primitive;
+
+/* One row of a plan: the four texels of the texture, in this order. What amplitude, frequency and spread
+ * mean for each primitive says motion_primitive_about; the rest means the same everywhere. */
+typedef struct motion_row {
+    float primitive; /* a motion_primitive; -1: nothing moves */
+    float phase;     /* in cycles, added to frequency * (now - start) */
+    float start;     /* seconds */
+    float duration;  /* seconds; of the one-shot primitives: t = clamp((now - start) / duration, 0, 1) */
+
+    float axis[3]; /* unit length */
+    float amplitude;
+
+    float pivot[3];
+    float frequency; /* cycles a second */
+
+    float spread;
+    float ease;      /* 0: linear in t, 1: slow at both ends; of a cycle: 0 sine, 1 with rests at its ends */
+    float overshoot; /* 0: none; how far beyond its end a movement goes before it comes back, as a part of it */
+    float stagger;   /* in cycles (one-shot: in durations) that a point lags behind by its attachment */
+} motion_row;
+
+enum { MOTION_ROWS = 1 + LUMEN_PARTS_MAX, MOTION_ROW_FLOATS = 16 };
+
+typedef struct motion_plan {
+    motion_row rows[MOTION_ROWS];
+} motion_plan;
+
+/* What a page or a window shows beside a slider. */
+typedef struct motion_parameter {
+    const char *name;    /* as in the templates: "amplitude" */
+    const char *meaning; /* for this primitive: "the angle at the extremity, in radians" */
+    float least, most, usual;
+} motion_parameter;
+
+enum { MOTION_PARAMETERS = 13 }; /* the floats of a row but for primitive, start, and the joint's place */
+
+typedef struct motion_about {
+    const char *name;    /* "oscillate_bend" */
+    const char *summary; /* one sentence */
+    bool one_shot;       /* its end is held */
+    uint32_t parameter_count;
+    motion_parameter parameters[MOTION_PARAMETERS];
+} motion_about;
+
+/* What a primitive is called, does and takes. NULL out of range. */
+const motion_about *motion_primitive_about(int primitive);
+
+/* The number of a name; MOTION_NONE for none. */
+int motion_primitive_of(const char *name);
+
+/* Where a point at `home` is moved to by one row at `now`. `seed` in [0, 1) is the particle's own number. */
+vec3 motion_move_row(const motion_row *row, vec3 home, float attachment, float seed, float now);
+
+/* Where a point of part `part` (0: none) is moved to by a plan: its part's row, then row 0. */
+vec3 motion_move(const motion_plan *plan, vec3 home, uint32_t part, float attachment, float seed, float now);
+
+/* The GLSL twin: the source of `vec3 motion_move(sampler2D plan, vec3 home, int part, float attachment, float seed,
+ * float now)`, `vec3 motion_noise_curl(vec3)` and what they need; no #version, no main. */
+const char *motion_glsl(void);
+
+/* The divergence-free noise that the flows and the particle engine share (Bridson et al. 2007, "Curl-noise for
+ * procedural fluid flow"), its values within some [-1, 1]; the twin of GLSL's motion_noise_curl. */
+vec3 motion_noise_curl(vec3 at);
+
+/* ---- Templates ------------------------------------------------------------------------------------ */
+
+typedef struct motion_library motion_library;
+typedef struct motion_template motion_template;
+
+/* Opens the templates of data/motion, which are compiled in, and those of `text` (NULL: none; `name` is what
+ * messages call it), which replace others of the same name. Errors: LUMEN_ERROR_INVALID with line and reason,
+ * LUMEN_ERROR_MEMORY. */
+lumen_status motion_library_open(const char *text, const char *name, motion_library **out, lumen_error *error);
+void motion_library_close(motion_library *motions);
+
+uint32_t motion_count(const motion_library *motions);
+const motion_template *motion_at(const motion_library *motions, uint32_t index);
+const char *motion_name(const motion_template *one);
+
+/* The template that names `verb` among its anchor verbs in the text given to motion_library_open; else the one
+ * called `name`; else "idle". Either may be NULL. Never NULL. */
+const motion_template *motion_find(const motion_library *motions, const char *name, const char *verb);
+
+/* ---- Plans ---------------------------------------------------------------------------------------- */
+
+/* Of a shape: where each part hangs on the body, and how large it is. */
+typedef struct motion_joints {
+    uint32_t part_count;
+    char names[LUMEN_PARTS_MAX][64];
+    char template_type[64];
+    vec3 joint[MOTION_ROWS];  /* [0]: the middle of the whole shape */
+    vec3 center[MOTION_ROWS];
+    float reach[MOTION_ROWS]; /* the largest distance of a point from the joint */
+    float floor;              /* the lowest Y */
+} motion_joints;
+
+void motion_find_joints(const lumen_shape *shape, motion_joints *out);
+
+/* Fills the plan's rows by the template's rules for the parts; frequencies and durations go with tempo, amplitudes
+ * with size. Rows without a rule are inactive. `start` is the time at which the movement begins. */
+void motion_plan_make(const motion_template *one, const motion_joints *joints, float tempo, float size, float start,
+                      motion_plan *plan);
+
+/* The plan in which nothing moves. */
+void motion_plan_clear(motion_plan *plan);
+
+/* Moves the plan's beginning of time forward by `seconds` without changing what it shows, so that a float of
+ * seconds stays fine however long it runs: plan(now) before is plan(now - seconds) after. */
+void motion_plan_rebase(motion_plan *plan, float seconds);
+
+#endif
