@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/dispatch.h"
+
 static const double PI = 3.14159265358979323846;
 
 /* The low pass: a sinc under a Blackman window. Half of the amplitude is left at CUTOFF; nothing from twice that on. */
@@ -50,14 +52,13 @@ bool pitch_make(pitch_finder *finder, uint32_t rate, uint32_t window, arena *mem
 /* The low-passed signal where the last tap falls on `newest`. Four sums, since one would wait for each addition. */
 static float low_passed(const pitch_finder *finder, const float *newest)
 {
-    const float *from = newest - (finder->tap_count - 1);
+    const float *from = newest - (finder->tap_count - 1), *tap = finder->taps, *end = tap + finder->tap_count;
     float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-    uint32_t i = 0;
-    for (; i + 4 <= finder->tap_count; i += 4)
-        for (uint32_t lane = 0; lane < 4; lane++)
-            sums[lane] += finder->taps[i + lane] * from[i + lane];
-    for (; i < finder->tap_count; i++)
-        sums[0] += finder->taps[i] * from[i];
+    for (; tap + 4 <= end; tap += 4, from += 4)
+        for (int lane = 0; lane < 4; lane++)
+            sums[lane] += tap[lane] * from[lane];
+    for (; tap < end; tap++, from++)
+        sums[0] += *tap * *from;
     return sums[0] + sums[1] + (sums[2] + sums[3]);
 }
 
@@ -80,17 +81,19 @@ static float power_of(const float *samples, uint32_t count)
 
 /* ---- The period ------------------------------------------------------------------------------------------ */
 
-/* Fills differences[1 .. lags]: the sum of squares of the signal less itself `lag` later, over the same number of
- * samples for each. The loop over the lags is the inner one because it can be done several at a time. */
-static void find_differences(const float *samples, uint32_t lags, float *differences)
+/* Fills differences[1 .. lags]: the sum of squares of the signal less itself `lag` later, over the same
+ * number of samples for each. The loop over the lags is the inner one because it can be done several at a time. */
+LUMEN_DISPATCH
+static void find_differences(const float *restrict samples, uint32_t lags, float *restrict differences)
 {
-    memset(differences, 0, (lags + 1) * sizeof *differences);
-    for (uint32_t i = 0; i + lags < PITCH_SAMPLES; i++) {
-        float here = samples[i];
+    for (uint32_t lag = 0; lag <= lags; lag++)
+        differences[lag] = 0.0f;
+    for (uint32_t i = 0; i + 1 + lags < PITCH_SAMPLES; i += 2) {
         const float *later = samples + i;
+        float here = later[0], next = later[1];
         for (uint32_t lag = 1; lag <= lags; lag++) {
-            float difference = here - later[lag];
-            differences[lag] += difference * difference;
+            float one = here - later[lag], other = next - later[lag + 1];
+            differences[lag] += one * one + other * other;
         }
     }
 }

@@ -17,11 +17,14 @@ bool spectrum_make(spectrum *lens, uint32_t size, arena *memory)
         .size = size,
         .magnitudes = arena_array(memory, float, half + 1),
         .window = arena_array(memory, float, size),
-        .turns = arena_array(memory, float, size),
-        .values = arena_array(memory, float, size),
+        .cosines = arena_array(memory, float, half),
+        .sines = arena_array(memory, float, half),
+        .turns = {arena_array(memory, float, half), arena_array(memory, float, half)},
+        .values = {arena_array(memory, float, half), arena_array(memory, float, half)},
         .reversed = arena_array(memory, uint16_t, half),
     };
-    if (lens->magnitudes == NULL || lens->window == NULL || lens->turns == NULL || lens->values == NULL ||
+    if (lens->magnitudes == NULL || lens->window == NULL || lens->cosines == NULL || lens->sines == NULL ||
+        lens->turns[0] == NULL || lens->turns[1] == NULL || lens->values[0] == NULL || lens->values[1] == NULL ||
         lens->reversed == NULL)
         return false;
 
@@ -29,9 +32,15 @@ bool spectrum_make(spectrum *lens, uint32_t size, arena *memory)
     for (uint32_t i = 0; i < size; i++)
         lens->window[i] = (float)((0.5 - 0.5 * cos(2.0 * PI * i / size)) * 4.0 / size);
     for (uint32_t k = 0; k < half; k++) {
-        lens->turns[2 * k] = (float)cos(2.0 * PI * k / size);
-        lens->turns[2 * k + 1] = (float)-sin(2.0 * PI * k / size);
+        lens->cosines[k] = (float)cos(2.0 * PI * k / size);
+        lens->sines[k] = (float)-sin(2.0 * PI * k / size);
     }
+    /* The stage that joins runs of `reach` needs the angles pi i / reach; they lie from turns[reach] on. */
+    for (uint32_t reach = 1; reach < half; reach *= 2)
+        for (uint32_t i = 0; i < reach; i++) {
+            lens->turns[0][reach + i] = lens->cosines[i * (half / reach)];
+            lens->turns[1][reach + i] = lens->sines[i * (half / reach)];
+        }
     lens->reversed[0] = 0;
     for (uint32_t i = 1; i < half; i++)
         lens->reversed[i] = (uint16_t)(lens->reversed[i / 2] / 2 + (i % 2 == 1 ? half / 2 : 0));
@@ -40,47 +49,52 @@ bool spectrum_make(spectrum *lens, uint32_t size, arena *memory)
     return true;
 }
 
+/* Joins two transforms of `reach` values, `low` and `high`, to one of twice as many. */
+static inline void join(uint32_t reach, const float *restrict cosines, const float *restrict sines,
+                        float *restrict low_real, float *restrict low_imaginary, float *restrict high_real,
+                        float *restrict high_imaginary)
+{
+    for (uint32_t i = 0; i < reach; i++) {
+        float real = high_real[i] * cosines[i] - high_imaginary[i] * sines[i];
+        float imaginary = high_real[i] * sines[i] + high_imaginary[i] * cosines[i];
+        high_real[i] = low_real[i] - real;
+        high_imaginary[i] = low_imaginary[i] - imaginary;
+        low_real[i] += real;
+        low_imaginary[i] += imaginary;
+    }
+}
+
 /* The complex transform of the N / 2 values, which lie in reversed order. */
 static void transform(const spectrum *lens)
 {
     uint32_t half = lens->size / 2;
-    float *values = lens->values;
-    for (uint32_t reach = 1; reach < half; reach *= 2) {
-        uint32_t step = half / reach; /* in turns of 2 pi / N; a turn of this stage is pi / reach */
-        for (uint32_t start = 0; start < half; start += 2 * reach) {
-            for (uint32_t i = 0; i < reach; i++) {
-                float *low = values + 2 * (start + i), *high = low + 2 * reach;
-                float cosine = lens->turns[2 * i * step], sine = lens->turns[2 * i * step + 1];
-                float real = high[0] * cosine - high[1] * sine, imaginary = high[0] * sine + high[1] * cosine;
-                high[0] = low[0] - real;
-                high[1] = low[1] - imaginary;
-                low[0] += real;
-                low[1] += imaginary;
-            }
-        }
-    }
+    float *real = lens->values[0], *imaginary = lens->values[1];
+    for (uint32_t reach = 1; reach < half; reach *= 2)
+        for (uint32_t start = 0; start < half; start += 2 * reach)
+            join(reach, lens->turns[0] + reach, lens->turns[1] + reach, real + start, imaginary + start,
+                 real + start + reach, imaginary + start + reach);
 }
 
 void spectrum_look(spectrum *lens, const float *samples)
 {
     uint32_t half = lens->size / 2;
-    float *values = lens->values;
+    float *reals = lens->values[0], *imaginaries = lens->values[1];
     for (uint32_t i = 0; i < half; i++) {
-        uint32_t to = lens->reversed[i];
-        values[2 * to] = samples[2 * i] * lens->window[2 * i];
-        values[2 * to + 1] = samples[2 * i + 1] * lens->window[2 * i + 1];
+        reals[lens->reversed[i]] = samples[2 * i] * lens->window[2 * i];
+        imaginaries[lens->reversed[i]] = samples[2 * i + 1] * lens->window[2 * i + 1];
     }
     transform(lens);
 
-    lens->magnitudes[0] = 0.5f * fabsf(values[0] + values[1]);
-    lens->magnitudes[half] = 0.5f * fabsf(values[0] - values[1]);
+    lens->magnitudes[0] = 0.5f * fabsf(reals[0] + imaginaries[0]);
+    lens->magnitudes[half] = 0.5f * fabsf(reals[0] - imaginaries[0]);
     for (uint32_t k = 1; k < half; k++) {
-        const float *one = values + 2 * k, *other = values + 2 * (half - k);
-        float even_real = 0.5f * (one[0] + other[0]), even_imaginary = 0.5f * (one[1] - other[1]);
-        float odd_real = 0.5f * (one[1] + other[1]), odd_imaginary = 0.5f * (other[0] - one[0]);
-        float cosine = lens->turns[2 * k], sine = lens->turns[2 * k + 1];
-        float real = even_real + odd_real * cosine - odd_imaginary * sine;
-        float imaginary = even_imaginary + odd_real * sine + odd_imaginary * cosine;
+        uint32_t mirror = half - k;
+        float even_real = 0.5f * (reals[k] + reals[mirror]),
+              even_imaginary = 0.5f * (imaginaries[k] - imaginaries[mirror]);
+        float odd_real = 0.5f * (imaginaries[k] + imaginaries[mirror]),
+              odd_imaginary = 0.5f * (reals[mirror] - reals[k]);
+        float real = even_real + odd_real * lens->cosines[k] - odd_imaginary * lens->sines[k];
+        float imaginary = even_imaginary + odd_real * lens->sines[k] + odd_imaginary * lens->cosines[k];
         lens->magnitudes[k] = sqrtf(real * real + imaginary * imaginary);
     }
 }

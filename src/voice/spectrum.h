@@ -15,12 +15,13 @@
 #include "base/arena.h"
 
 typedef struct spectrum {
-    uint32_t size;      /* N, a power of two, 8 to 65536 */
-    float *magnitudes;  /* (N / 2 + 1); a sine of amplitude 1 in the middle of a bin gives 1 */
-    float *window;      /* (N) Hann, scaled so */
-    float *turns;       /* (N / 2, 2) cosine and sine of -2 pi k / N */
-    float *values;      /* (N / 2, 2) complex numbers under way */
-    uint16_t *reversed; /* (N / 2) indices with their bits the other way round */
+    uint32_t size;          /* N, a power of two, 8 to 65536 */
+    float *magnitudes;      /* (N / 2 + 1); a sine of amplitude 1 in the middle of a bin gives 1 */
+    float *window;          /* (N) Hann, scaled so */
+    float *cosines, *sines; /* (N / 2) of -2 pi k / N */
+    float *turns[2];        /* (N / 2) the same again in the order in which the transform needs them: cosines, sines */
+    float *values[2];       /* (N / 2) complex numbers under way: real parts, imaginary parts */
+    uint16_t *reversed;     /* (N / 2) indices with their bits the other way round */
 } spectrum;
 
 /* Tables for windows of `size` samples, in `memory`, which owns them. False when memory runs out. */
