@@ -3,6 +3,7 @@
 #include "files/document.h"
 
 #include <emscripten.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

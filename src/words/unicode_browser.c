@@ -9,15 +9,13 @@
 
 #include <emscripten.h>
 
+/* A backslash written here would reach JavaScript doubled or not at all, depending on the version of emscripten. */
 EM_JS(int, class_in_browser, (int32_t character), {
-    const classes = class_in_browser.classes || (class_in_browser.classes = [
-        /[^]/u, new RegExp("\\p{Z}", "u"), new RegExp("\\p{Cc}", "u"), new RegExp("\\p{Cf}", "u"),
-        new RegExp("\\p{Nd}", "u"), new RegExp("\\p{P}", "u")]);
+    const classes = Module["classes"] || (Module["classes"] = ["Z", "Cc", "Cf", "Nd", "P"].map(
+        (name) => new RegExp(String.fromCharCode(92) + "p{" + name + "}", "u")));
     const text = String.fromCodePoint(character);
-    for (let k = 1; k < classes.length; k++)
-        if (classes[k].test(text)) return k;
-    return 0;
-});
+    return classes.findIndex((one) => one.test(text)) + 1;
+})
 
 unicode_class unicode_class_of(int32_t character)
 {
