@@ -1,6 +1,6 @@
 /* The table of the CPU's back end; what the processor can do; opening and closing. */
 
-#include "operators/cpu/cpu.h"
+#include "operators/cpu/attention.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
@@ -56,6 +56,7 @@ static lumen_status cpu_open(operators *run, lumen_error *error)
     if (device == NULL)
         return lumen_fail_memory(error, "the CPU's back end");
     run->device = device;
+    device->tiles = run->type == TENSOR_BF16 && attention_tiles_usable();
     dnnl_status_t status = dnnl_engine_create(&device->engine, dnnl_cpu, 0);
     if (status == dnnl_success)
         status = dnnl_stream_create(&device->stream, device->engine, dnnl_stream_default_flags);
