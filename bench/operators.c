@@ -174,6 +174,12 @@ static void add_joined_resnet(size_t side, size_t current, size_t skipped, size_
     add_resnet(side, current + skipped, out, true);
 }
 
+static void make_small(void)
+{
+    add_transformer(32, 640, 2);
+    add_transformer(16, 1280, 4);
+}
+
 static void make_unet(void)
 {
     add_convolution(CONVOLUTION, 64, 4, 320, 3, 1, false, false);
@@ -420,7 +426,7 @@ int main(int count, char **arguments)
     weights = calloc((size_t)32 << 20, sizeof(float));
     require(weights != NULL, "memory");
     uint64_t began = clock_now_ns();
-    (vae ? make_vae : make_unet)();
+    (vae ? make_vae : count > 1 && strcmp(arguments[1], "small") == 0 ? make_small : make_unet)();
     printf("%s: %zu calls of %zu shapes, %.2f GB of weights packed in %.2f s\n", operators_device(run), call_count,
            row_count, (double)operators_weight_bytes(run) * 1e-9, clock_seconds_between(began, clock_now_ns()));
     /* Untouched memory would be read from one page of zeros, which is faster than any tensor. */

@@ -12,11 +12,12 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
-#include <immintrin.h>
 #include <math.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "operators/cpu/bf16.h"
+#include "operators/cpu/bf16_vectors.h"
 
 #define TILES        __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")))
 #define TILES_INLINE static inline __attribute__((always_inline)) TILES
@@ -43,15 +44,8 @@ bool attention_tiles_usable(void)
 {
     /* Linux gives a process the tiles' state only when asked: arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA). */
     enum { REQUEST = 0x1023, TILE_DATA = 18 };
-    unsigned eax, ebx, ecx, edx;
-    __asm__ volatile("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(7), "c"(0));
-    bool has_tiles = (edx >> 22 & 1u) != 0 && (edx >> 24 & 1u) != 0;
-    __asm__ volatile("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(7), "c"(1));
-    bool has_bf16 = (eax >> 5 & 1u) != 0;
-    __builtin_cpu_init();
-    bool has_vectors =
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    return has_tiles && has_bf16 && has_vectors && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+    bool has_tiles;
+    return bf16_multiplied(&has_tiles) && has_tiles && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
 }
 
 static size_t whole(size_t count)
@@ -218,21 +212,6 @@ TILES_INLINE void multiply(const char *rows, size_t stride, const char *columns,
 
 /* ---- Softmax --------------------------------------------------------------------------------------------------- */
 
-/* 2^x for x <= 0, within 5e-5 of it: enough for bf16. Everything below 2^-126 becomes that, which is nothing here. */
-TILES_INLINE __m512 power_of_two(__m512 x)
-{
-    const __m512 round = _mm512_set1_ps(0x1.8p23f);
-    x = _mm512_max_ps(x, _mm512_set1_ps(-126.0f));
-    __m512 shifted = _mm512_add_ps(x, round);
-    __m512 r = _mm512_sub_ps(x, _mm512_sub_ps(shifted, round));
-    __m512 power = _mm512_fmadd_ps(_mm512_set1_ps(9.6181291e-3f), r, _mm512_set1_ps(5.5504109e-2f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(2.4022651e-1f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(6.9314718e-1f));
-    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(1.0f));
-    __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
-    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(power), exponent));
-}
-
 /* One query: scores over `keys` (whole tiles) of which `seen` count. Writes exponentials relative to the largest and
  * returns 1 / their sum; 0 when no key counts. */
 TILES
@@ -259,8 +238,8 @@ static float exponentials(float *scores, const float *mask, float scale, size_t 
     const __m512 factor = _mm512_set1_ps(scale * log2_e), base = _mm512_set1_ps(-largest * scale * log2_e);
     __m512 sum = _mm512_setzero_ps(), sum_too = sum;
     for (size_t i = 0; i < keys; i += 2 * LANES) {
-        __m512 low = power_of_two(_mm512_fmadd_ps(_mm512_loadu_ps(scores + i), factor, base));
-        __m512 high = power_of_two(_mm512_fmadd_ps(_mm512_loadu_ps(scores + i + LANES), factor, base));
+        __m512 low = vector_power_of_two(_mm512_fmadd_ps(_mm512_loadu_ps(scores + i), factor, base));
+        __m512 high = vector_power_of_two(_mm512_fmadd_ps(_mm512_loadu_ps(scores + i + LANES), factor, base));
         sum = _mm512_add_ps(sum, low);
         sum_too = _mm512_add_ps(sum_too, high);
         __m512bh both = _mm512_cvtne2ps_pbh(high, low);
