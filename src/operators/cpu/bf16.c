@@ -173,6 +173,19 @@ void bf16_normalize(const uint16_t *x, uint16_t *out, size_t count, const float 
     }
 }
 
+/* ---- Loading
+ * --------------------------------------------------------------------------------------------------------- */
+
+VECTORS
+void bf16_from_halves(uint16_t *to, const void *from, size_t count)
+{
+    const unsigned char *halves = from;
+    for (size_t i = 0; i < count; i += 16) {
+        __mmask16 mask = vector_mask(count - i);
+        vector_store(to + i, mask, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, halves + 2 * i)));
+    }
+}
+
 #else
 
 /* On other processors the CPU's back end computes in f32 alone: nothing here is called. */
@@ -203,6 +216,11 @@ void bf16_normalize(const uint16_t *x, uint16_t *out, size_t count, const float 
                     float epsilon, bool centered)
 {
     (void)x, (void)out, (void)count, (void)weight, (void)bias, (void)epsilon, (void)centered;
+}
+
+void bf16_from_halves(uint16_t *to, const void *from, size_t count)
+{
+    (void)to, (void)from, (void)count;
 }
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "operators/cpu/bf16.h"
+
 /* ---- Conversion on all threads ------------------------------------------------------------------------------ */
 
 typedef struct conversion {
@@ -17,8 +19,13 @@ static void convert_range(void *argument, size_t from, size_t to, unsigned threa
 {
     (void)thread;
     const conversion *all = argument;
-    tensor_convert(all->to_type, all->to + from * tensor_type_bytes(all->to_type), all->from_type,
-                   all->from + from * tensor_type_bytes(all->from_type), to - from);
+    char *first = all->to + from * tensor_type_bytes(all->to_type);
+    const char *source = all->from + from * tensor_type_bytes(all->from_type);
+    /* The usual way of the official files. */
+    if (all->to_type == TENSOR_BF16 && all->from_type == TENSOR_F16)
+        bf16_from_halves((uint16_t *)(void *)first, source, to - from);
+    else
+        tensor_convert(all->to_type, first, all->from_type, source, to - from);
 }
 
 static void convert(const operators *run, tensor_type type, void *to, const tensor *from)
