@@ -23,13 +23,12 @@ bool bf16_multiplied(bool *tiles)
 
 /* ---- Group norm ------------------------------------------------------------------------------------------------ */
 
-/* x / (1 + e^-x) */
+/* x / (1 + e^-x). Below -87 that is nothing in bf16; the order of max's operands lets not-a-number through. */
 VECTORS_INLINE __m512 silu_of(__m512 x)
 {
-    /* At x = -87 the power is at its largest that f32 holds; below, the result is nothing in bf16 anyway. */
-    __m512 exponent = _mm512_min_ps(_mm512_mul_ps(x, _mm512_set1_ps(-1.44269504f)), _mm512_set1_ps(126.0f));
-    __m512 below = _mm512_add_ps(vector_power_of_two(exponent), _mm512_set1_ps(1.0f));
-    return _mm512_mul_ps(x, _mm512_rcp14_ps(below));
+    x = _mm512_max_ps(_mm512_set1_ps(-87.0f), x);
+    __m512 power = vector_power_of_two(_mm512_mul_ps(x, _mm512_set1_ps(-1.44269504f)));
+    return _mm512_mul_ps(x, _mm512_rcp14_ps(_mm512_add_ps(power, _mm512_set1_ps(1.0f))));
 }
 
 VECTORS
