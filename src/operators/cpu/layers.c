@@ -246,7 +246,7 @@ lumen_status cpu_load_linear(operators *run, const tensor *weights, const tensor
     made->bias = operators_allocate_cleared(run, outputs, sizeof *made->bias);
     dnnl_status_t status = made->bias != NULL ? dnnl_success : dnnl_out_of_memory;
     if (status == dnnl_success && tiles_fit(run, in, outputs)) {
-        made->tiles = tiles_pack(run, weights, in, outputs, 1);
+        made->tiles = tiles_pack(run, weights, in, outputs, 1, 1);
         status = made->tiles != NULL ? dnnl_success : dnnl_out_of_memory;
         run->weight_bytes += outputs * in * tensor_type_bytes(run->type);
     } else if (status == dnnl_success) {
@@ -347,7 +347,7 @@ lumen_status cpu_load_convolution(operators *run, const tensor *weight, const te
                                   const convolution_options *how, convolution **out, lumen_error *error)
 {
     parallel_enter(run);
-    size_t outputs = weight->sizes[0], in = weight->sizes[1], positions = weight->sizes[2] * weight->sizes[3];
+    size_t outputs = weight->sizes[0], in = weight->sizes[1];
     cpu_convolution *made = operators_allocate_cleared(run, 1, sizeof *made);
     if (made == NULL)
         return lumen_fail_memory(error, "a convolution");
@@ -355,7 +355,7 @@ lumen_status cpu_load_convolution(operators *run, const tensor *weight, const te
     made->bias = operators_allocate_cleared(run, outputs, sizeof *made->bias);
     dnnl_status_t status = made->bias != NULL ? dnnl_success : dnnl_out_of_memory;
     if (status == dnnl_success && tiles_fit(run, in, outputs)) {
-        made->tiles = tiles_pack(run, weight, in, outputs, positions);
+        made->tiles = tiles_pack(run, weight, in, outputs, weight->sizes[2], weight->sizes[3]);
         status = made->tiles != NULL ? dnnl_success : dnnl_out_of_memory;
         run->weight_bytes += tensor_count(weight) * tensor_type_bytes(run->type);
     } else if (status == dnnl_success) {

@@ -28,7 +28,7 @@ bool tiles_fit(const operators *run, size_t in, size_t out)
 
 typedef struct packing {
     const tensor *weights;
-    size_t in, positions;
+    size_t in, positions, across;
     char *to;
     uint16_t *scratch; /* (threads, 17, in * positions): 16 rows in order, and one as it comes */
 } packing;
@@ -64,7 +64,10 @@ static void pack_range(void *argument, size_t from, size_t to, unsigned thread)
         char *tile = all->to + strip * TILE_ROWS * count * sizeof(uint16_t);
         for (size_t i = 0; i < TILE_ROWS; i++)
             take_row(all, strip * TILE_ROWS + i, rows + i * count, raw);
-        for (size_t at = 0; at < count; at += PAIRED, tile += TILE_BYTES) {
+        for (size_t index = 0; index < count / PAIRED; index++, tile += TILE_BYTES) {
+            size_t steps = all->in / PAIRED, line = index / (steps * all->across);
+            size_t step = index / all->across % steps, position = line * all->across + index % all->across;
+            size_t at = position * all->in + step * PAIRED;
             __m512i turned[TILE_ROWS];
             for (size_t i = 0; i < TILE_ROWS; i++)
                 turned[i] = _mm512_loadu_si512(rows + i * count + at);
@@ -75,9 +78,10 @@ static void pack_range(void *argument, size_t from, size_t to, unsigned thread)
     }
 }
 
-char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, size_t positions)
+char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, size_t lines, size_t across)
 {
-    packing all = {.weights = weights, .in = in, .positions = positions};
+    size_t positions = lines * across;
+    packing all = {.weights = weights, .in = in, .positions = positions, .across = across};
     all.to = operators_allocate(run, out * in * positions * sizeof(uint16_t));
     all.scratch = operators_allocate(run, run->threads * (TILE_ROWS + 1) * in * positions * sizeof(uint16_t));
     if (all.to == NULL || all.scratch == NULL) {
@@ -144,23 +148,24 @@ TILES_INLINE void multiply_block(const tile_product *of, const tile_rows *top, c
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    for (size_t position = 0; position < of->positions; position++) {
-        size_t offset = of->offsets != NULL ? of->offsets[position] : 0;
-        const char *upper = top->first + offset, *lower = bottom->first + offset;
+    for (size_t line = 0; line < of->lines; line++) {
+        const char *upper = top->first + line * of->line_bytes, *lower = bottom->first + line * of->line_bytes;
         for (size_t step = 0; step < of->steps; step++) {
-            _tile_loadd(4, upper, top->stride);
-            _tile_loadd(6, first, 64);
-            _tile_loadd(5, lower, bottom->stride);
-            _tile_loadd(7, second, 64);
+            for (size_t across = 0; across < of->across; across++) {
+                _tile_loadd(4, upper + across * of->across_bytes, of->stride);
+                _tile_loadd(6, first, 64);
+                _tile_loadd(5, lower + across * of->across_bytes, of->stride);
+                _tile_loadd(7, second, 64);
+                _tile_dpbf16ps(0, 4, 6);
+                _tile_dpbf16ps(1, 4, 7);
+                _tile_dpbf16ps(2, 5, 6);
+                _tile_dpbf16ps(3, 5, 7);
+                first += TILE_BYTES;
+                second += TILE_BYTES;
+            }
             fetch(next);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
-            upper += 64;
-            lower += 64;
-            first += TILE_BYTES;
-            second += TILE_BYTES;
+            upper += of->step_bytes;
+            lower += of->step_bytes;
         }
     }
     _tile_stored(0, sums, PAIRED * sizeof(float));
@@ -205,7 +210,7 @@ TILES_INLINE void finish_rows(const tile_product *of, const tile_rows *rows, con
 TILES
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums)
 {
-    size_t strip_bytes = of->positions * of->steps * TILE_BYTES, blocks = (count + 1) / 2;
+    size_t strip_bytes = of->lines * of->across * of->steps * TILE_BYTES, blocks = (count + 1) / 2;
     size_t apart = of->gated ? 1 : 2; /* strips from one panel's first to the next one's */
     for (size_t panel = from; panel < to; panel++) {
         size_t strip = panel * apart, first = strip * TILE_ROWS, second = (strip + of->second) * TILE_ROWS;
@@ -213,7 +218,7 @@ void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count,
         ahead next = {.first = strips[0] + apart * strip_bytes,
                       .second = strips[1] + apart * strip_bytes,
                       .left = panel + 1 < to ? strip_bytes : 0,
-                      .each = (TILE_BYTES / blocks + 63) / 64 * 64};
+                      .each = (of->across * TILE_BYTES / blocks + 63) / 64 * 64};
         for (size_t i = 0; i < count; i += 2) {
             const tile_rows *top = &rows[i], *bottom = i + 1 < count ? &rows[i + 1] : top;
             multiply_block(of, top, bottom, strips[0], strips[1], &next, sums);
@@ -237,9 +242,9 @@ bool tiles_fit(const operators *run, size_t in, size_t out)
     return false;
 }
 
-char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, size_t positions)
+char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, size_t lines, size_t across)
 {
-    (void)run, (void)weights, (void)in, (void)out, (void)positions;
+    (void)run, (void)weights, (void)in, (void)out, (void)lines, (void)across;
     return NULL;
 }
 

@@ -4,11 +4,12 @@
  * oneDNN reaches a third to a half of what a core's tile unit can do at the shapes of diffusion networks; the loops
  * here reach more, because weights lie in the order in which they are read, because sums leave the registers once, and
  * because everything that follows a product happens while its 32 x 32 results are in the nearest cache. GEGLU comes
- * out of the product itself, convolutions read (padded) pixels where they are, and upsampling is part of padding.
+ * out of the product itself, and upsampling is part of the padding that convolutions need anyway.
  *
- * Weights: strips of 16 outputs; in a strip the positions of the kernel one after another (one for a linear layer),
- * each a row of tiles of 32 inputs x 16 outputs in pairs (tile_vectors.h). Layers whose inputs or outputs are no
- * multiples of 32 go to oneDNN.
+ * Weights: strips of 16 outputs. A strip is a row of tiles of 32 inputs x 16 outputs in pairs (tile_vectors.h): for
+ * each line of the kernel, for each 32 inputs, the positions across the line, because these read nearly the same
+ * pixels, which are still in the nearest cache then. Layers whose inputs or outputs are no multiples of 32 go to
+ * oneDNN.
  */
 #ifndef LUMEN_OPERATORS_CPU_TILES_H
 #define LUMEN_OPERATORS_CPU_TILES_H
@@ -21,26 +22,29 @@ bool tiles_usable(void);
 /* Whether a layer's products run here. */
 bool tiles_fit(const operators *run, size_t in, size_t out);
 
-/* Weights (out, in, positions) of any type, as tensors one after another whose outputs are `out` together, as tiles;
- * NULL when memory runs out. The caller frees them with operators_free. */
-char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, size_t positions);
+/* Weights (out, in, lines, across) of any type, as tensors one after another whose outputs are `out` together, as
+ * tiles; NULL when memory runs out. The caller frees them with operators_free. */
+char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, size_t lines, size_t across);
 
-/* What is multiplied: up to 16 rows of the first factor. */
+/* The first factor lies in blocks of 32 elements: all rows' first 64 bytes, then all rows' second, and so on. A tile is
+ * then read from one piece of memory; read from rows a power of two apart it would meet its own lines in the cache. */
 typedef struct tile_rows {
-    const char *first;
-    size_t stride; /* bytes from row to row; 16 rows must be readable */
-    size_t valid;  /* of them count */
-    size_t result; /* the first one's row in the result */
+    const char *first; /* of 16 rows, which must be readable */
+    size_t valid;      /* of them count */
+    size_t result;     /* the first one's row in the result */
 } tile_rows;
 
 typedef struct tile_product {
     const char *weights;
-    size_t steps; /* tiles of 32 inputs at a position */
-    size_t positions;
-    const size_t *offsets; /* (positions) bytes from a row's first element; NULL: one position at 0 */
-    size_t second;         /* strips between the two that are multiplied at a time */
-    size_t panels;         /* pairs of strips */
-    bool gated;            /* GEGLU: values in the first strip, gates in the second */
+    size_t steps;         /* tiles of 32 inputs */
+    size_t lines, across; /* of the kernel; 1 and 1 for a linear layer */
+    size_t line_bytes;    /* from a row's first element to that of the kernel's next line */
+    size_t across_bytes;  /* and of its next position in the line */
+    size_t stride;        /* bytes from row to row of a block: 64, or more when rows are left out */
+    size_t step_bytes;    /* bytes from a block to the next one */
+    size_t second;        /* strips between the two that are multiplied at a time */
+    size_t panels;        /* pairs of strips */
+    bool gated;           /* GEGLU: values in the first strip, gates in the second */
     const float *bias;
     activation activation;
     const uint16_t *add; /* NULL: none */
