@@ -8,7 +8,7 @@ enum { ROWS = 16, LINE = 64, SUMS = 32 * 32 };
 
 /* Rows that are read again for each panel should stay in the second-level cache, of which processors with tiles have 2
  * MiB for each core. */
-static const size_t cached_bytes = (size_t)5 << 18;
+static const size_t cached_bytes = (size_t)1 << 19;
 
 /* Scratch memory from the arena. */
 static void *scratch_of(operators *run, size_t count, size_t element)
