@@ -192,6 +192,14 @@ static void what_follows_a_convolution_is_done_in_the_order_of_the_header(void *
     }
 }
 
+static void results_larger_than_the_cache_agree(void **state)
+{
+    compare_with_plain(
+        state, apply_convolution,
+        &(convolution_case){
+            .pictures = 1, .height = 256, .width = 254, .in = 32, .out = 64, .kernel = 1, .how = {.padding = 1}});
+}
+
 static tensor apply_two_sizes(operators *run, const void *given)
 {
     (void)given;
@@ -440,6 +448,7 @@ int main(void)
         IN(f32, convolutions_of_all_kinds_agree),
         IN(f32, what_follows_a_convolution_is_done_in_the_order_of_the_header),
         IN(f32, a_convolution_serves_pictures_of_different_sizes),
+        IN(f32, results_larger_than_the_cache_agree),
         IN(f32, group_norms_agree_for_groups_of_any_size),
         IN(f32, layer_and_root_mean_square_norms_agree),
         IN(f32, attention_agrees_for_any_number_of_tokens),
@@ -454,6 +463,7 @@ int main(void)
         IN(bf16, convolutions_of_all_kinds_agree),
         IN(bf16, what_follows_a_convolution_is_done_in_the_order_of_the_header),
         IN(bf16, a_convolution_serves_pictures_of_different_sizes),
+        IN(bf16, results_larger_than_the_cache_agree),
         IN(bf16, group_norms_agree_for_groups_of_any_size),
         IN(bf16, layer_and_root_mean_square_norms_agree),
         IN(bf16, attention_agrees_for_any_number_of_tokens),

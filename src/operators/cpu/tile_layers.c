@@ -112,6 +112,14 @@ static void multiply_rows(operators *run, const tile_product *of, const char *x,
     }
 }
 
+/* Whether a result is better written past the cache: one that is much larger does not stay there until it is read, and
+ * need not be fetched only to be overwritten. Rows of 32 elements keep the alignment of the first. (For norms, which
+ * write as fast as they read, this was slower.) */
+static bool streams(const tensor *out)
+{
+    return tensor_bytes(out) >= (size_t)8 << 20 && (uintptr_t)out->data % LINE == 0;
+}
+
 static const uint16_t *added(const epilogue *how, size_t from)
 {
     return how->add != NULL ? (const uint16_t *)how->add->data + from : NULL;
@@ -305,7 +313,8 @@ void tiles_convolution(operators *run, const cpu_convolution *layer, const tenso
                .activation = how->activation,
                .add = added(how, 0),
                .out = out->data,
-               .channels = shape->out},
+               .channels = shape->out,
+               .streamed = how->add == NULL && streams(out)},
     };
     all.of.line_bytes = all.padded_width * shape->how.dilation * LINE;
     /* A single position without border needs no copy: pixels are rows. */

@@ -117,6 +117,7 @@ void tiles_begin(void)
 TILES
 void tiles_end(void)
 {
+    _mm_sfence(); /* results that went past the cache are there before anybody is told */
     _tile_release();
 }
 
@@ -183,35 +184,37 @@ TILES_INLINE void multiply_block(const tile_product *of, const tile_rows *top, c
     tile_barrier();
 }
 
-TILES_INLINE void store(uint16_t *to, __m512 values)
-{
-    vector_store(to, 0xffffu, values);
-}
-
-/* act(sum + bias) + add of 16 outputs. */
-TILES_INLINE void finish(const tile_product *of, const float *sums, size_t row, size_t output)
+/* act(sum + bias) of 16 outputs. */
+TILES_INLINE __m512 finish(const tile_product *of, const float *sums, size_t output)
 {
     __m512 value = _mm512_add_ps(_mm512_loadu_ps(sums), _mm512_loadu_ps(of->bias + output));
-    size_t at = row * of->channels + output;
-    if (of->activation != ACTIVATION_NONE)
-        value = vector_activation(of->activation, value);
-    if (of->add != NULL)
-        value = _mm512_add_ps(value, vector_load(of->add + at, 0xffffu));
-    store(of->out + at, value);
+    return of->activation != ACTIVATION_NONE ? vector_activation(of->activation, value) : value;
 }
 
+/* Of a plain product the two strips are neighbors: together a whole cache line of the result, if that is aligned. */
 TILES_INLINE void finish_rows(const tile_product *of, const tile_rows *rows, const float *sums, size_t first,
                               size_t second)
 {
     for (size_t i = 0; i < rows->valid; i++, sums += PAIRED) {
+        size_t at = (rows->result + i) * of->channels + first;
         if (of->gated) {
             __m512 value = _mm512_add_ps(_mm512_loadu_ps(sums), _mm512_loadu_ps(of->bias + first));
             __m512 gate = _mm512_add_ps(_mm512_loadu_ps(sums + LANES), _mm512_loadu_ps(of->bias + second));
-            store(of->out + (rows->result + i) * of->channels + first, _mm512_mul_ps(value, vector_gelu(gate)));
-        } else {
-            finish(of, sums, rows->result + i, first);
-            finish(of, sums + LANES, rows->result + i, second);
+            vector_store(of->out + at, 0xffffu, _mm512_mul_ps(value, vector_gelu(gate)));
+            continue;
         }
+        __m512 low = finish(of, sums, first), high = finish(of, sums + LANES, second);
+        if (of->add != NULL) {
+            low = _mm512_add_ps(low, vector_load(of->add + at, 0xffffu));
+            high = _mm512_add_ps(high, vector_load(of->add + at + LANES, 0xffffu));
+        }
+        __m512bh both = _mm512_cvtne2ps_pbh(high, low);
+        __m512i bits;
+        memcpy(&bits, &both, sizeof bits);
+        if (of->streamed)
+            _mm512_stream_si512((void *)(of->out + at), bits);
+        else
+            _mm512_storeu_si512(of->out + at, bits);
     }
 }
 

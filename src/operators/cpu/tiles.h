@@ -50,6 +50,7 @@ typedef struct tile_product {
     const uint16_t *add; /* NULL: none */
     uint16_t *out;
     size_t channels; /* of a row of the result */
+    bool streamed;   /* past the cache; only for results aligned to 64 bytes */
 } tile_product;
 
 /* One row's elements to row `row` of blocks of `rows` rows; zeros where `from` is NULL. */
