@@ -40,7 +40,7 @@ void sdxl_unet_configure(configuration *from, sdxl_unet_config *config)
     config->channels = configuration_number(from, "in_channels", 1, 64, config->channels);
     if (configuration_number(from, "out_channels", 1, 64, config->channels) != config->channels)
         configuration_fault(from, "\"out_channels\" is not \"in_channels\"");
-    configuration_numbers(from, "block_out_channels", 1, 8192, UNET_LEVELS_MAX, config->widths, &levels);
+    configuration_numbers(from, "block_out_channels", 1, UNET_WIDTH_MAX, UNET_LEVELS_MAX, config->widths, &levels);
     config->levels = levels;
     if (levels != count)
         for (size_t i = 0; i < levels; i++)
@@ -65,8 +65,8 @@ void sdxl_unet_configure(configuration *from, sdxl_unet_config *config)
                             "of \"block_out_channels\"");
     config->resnets = configuration_number(from, "layers_per_block", 1, UNET_RESNETS_MAX - 1, config->resnets);
     config->context = configuration_number(from, "cross_attention_dim", 1, 16384, config->context);
-    config->size_embedding = configuration_number(from, "addition_time_embed_dim", 2, 4096, config->size_embedding);
-    const size_t all = configuration_number(from, "projection_class_embeddings_input_dim", 1, 65536,
+    config->size_embedding = configuration_number(from, "addition_time_embed_dim", 2, UNET_SIZE_EMBEDDING_MAX, config->size_embedding);
+    const size_t all = configuration_number(from, "projection_class_embeddings_input_dim", 1, UNET_POOLED_MAX,
                                             config->pooled + 6 * config->size_embedding);
     if (all <= 6 * config->size_embedding)
         configuration_fault(from, "\"projection_class_embeddings_input_dim\" leaves no room for the pooled text");
@@ -189,10 +189,11 @@ static void embed_number(double number, size_t width, float *out)
     }
 }
 
-/* values (1, width) through two layers -> (1, T). */
-static tensor embed_through(operators *run, const linear *first, const linear *second, tensor *values)
+/* Numbers through two layers -> (1, T). */
+static tensor embed_through(operators *run, const linear *first, const linear *second, float *numbers, size_t count)
 {
-    tensor h = op_from(run, values);
+    tensor values = tensor_make(TENSOR_F32, 2, (size_t[]){1, count}, numbers);
+    tensor h = op_from(run, &values);
     h = op_linear(run, first, &h, &(epilogue){.activation = ACTIVATION_SILU});
     return op_linear(run, second, &h, NULL);
 }
@@ -201,25 +202,20 @@ static tensor embed_through(operators *run, const linear *first, const linear *s
 static tensor embed_added(operators *run, const sdxl_unet *unet, const tensor *pooled, size_t size)
 {
     const sdxl_unet_config *config = &unet->config;
-    const double numbers[6] = {(double)size, (double)size, 0.0, 0.0, (double)size, (double)size};
-    tensor values = op_empty_of(run, TENSOR_F32, 2, (size_t[]){1, config->pooled + 6 * config->size_embedding});
-    if (values.data == NULL || pooled->data == NULL)
-        return values;
-    float *to = values.data;
-    op_to_f32(run, pooled, to);
+    const double sizes[6] = {(double)size, (double)size, 0.0, 0.0, (double)size, (double)size};
+    float numbers[UNET_POOLED_MAX + 6 * UNET_SIZE_EMBEDDING_MAX] = {0};
+    op_to_f32(run, pooled, numbers);
     for (size_t i = 0; i < 6; i++)
-        embed_number(numbers[i], config->size_embedding, to + config->pooled + i * config->size_embedding);
-    return embed_through(run, unet->added1, unet->added2, &values);
+        embed_number(sizes[i], config->size_embedding, numbers + config->pooled + i * config->size_embedding);
+    return embed_through(run, unet->added1, unet->added2, numbers, config->pooled + 6 * config->size_embedding);
 }
 
 /* The embedding of time, with what was added, through the SiLU that stands in every resnet. */
 static tensor embed_time(operators *run, const sdxl_unet *unet, const tensor *added, double timestep)
 {
-    tensor values = op_empty_of(run, TENSOR_F32, 2, (size_t[]){1, unet->config.widths[0]});
-    if (values.data == NULL)
-        return values;
-    embed_number(timestep, unet->config.widths[0], values.data);
-    tensor time = embed_through(run, unet->time1, unet->time2, &values);
+    float numbers[UNET_WIDTH_MAX];
+    embed_number(timestep, unet->config.widths[0], numbers);
+    tensor time = embed_through(run, unet->time1, unet->time2, numbers, unet->config.widths[0]);
     time = op_add(run, &time, added);
     return op_activation(run, &time, ACTIVATION_SILU);
 }

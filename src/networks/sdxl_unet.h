@@ -22,7 +22,13 @@
 #include "networks/resnet.h"
 #include "networks/spatial_transformer.h"
 
-enum { UNET_LEVELS_MAX = 4, UNET_RESNETS_MAX = 4 };
+enum {
+    UNET_LEVELS_MAX = 4,
+    UNET_RESNETS_MAX = 4,
+    UNET_WIDTH_MAX = 4096,
+    UNET_POOLED_MAX = 8192,
+    UNET_SIZE_EMBEDDING_MAX = 1024
+};
 
 typedef struct sdxl_unet_config {
     size_t channels; /* of the latent, in and out */
