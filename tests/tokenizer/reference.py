@@ -14,10 +14,10 @@ OFFICIAL_MERGES = 49152 - 256 - 2
 
 
 def byte_symbols():
-    """How each byte is written, in the order of the first tokens."""
+    """{byte: how it is written}, in the order of the first tokens."""
     visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in visible]
-    return [chr(byte) for byte in visible] + [chr(256 + index) for index in range(len(hidden))]
+    return {byte: chr(byte) for byte in visible} | {byte: chr(256 + index) for index, byte in enumerate(hidden)}
 
 
 def read_merges(path):
@@ -28,7 +28,7 @@ def read_merges(path):
 def reference(merges_path, pad):
     """The tokenizer with padding by the end of text (49407) or by "!" (0), with the settings of sdxl-turbo."""
     merges = read_merges(merges_path)
-    tokens = byte_symbols()
+    tokens = list(byte_symbols().values())
     tokens += [token + "</w>" for token in tokens] + ["".join(merge) for merge in merges]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
     mark = {"lstrip": False, "rstrip": False, "single_word": False, "special": True}
