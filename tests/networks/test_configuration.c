@@ -40,7 +40,8 @@ static configuration *must_open(const char *text)
 static void assert_refused(configuration *from, const char *part)
 {
     lumen_error error = {0};
-    assert_int_equal(configuration_close(from, &error), LUMEN_ERROR_INVALID);
+    if (configuration_close(from, &error) != LUMEN_ERROR_INVALID)
+        fail_msg("nothing was found wrong with %s", part);
     if (strstr(error.message, part) == NULL)
         fail_msg("\"%s\" does not name %s", error.message, part);
 }
@@ -102,7 +103,8 @@ static void another_kind_of_network_is_refused(void **state)
         {"{\"down_block_types\": [\"DownBlock2D\"]}", "down_block_types"},
         {"{\"up_block_types\": [\"UpBlock2D\", \"UpBlock2D\", \"UpBlock2D\"]}", "up_block_types"},
         {"{\"block_out_channels\": [320, 640, 1281]}", "norm_num_groups"},
-        {"{\"block_out_channels\": [320, 640]}", "transformer_layers_per_block"},
+        {"{\"block_out_channels\": [320, 640], \"transformer_layers_per_block\": [1, 2, 10]}",
+         "transformer_layers_per_block"},
         {"{\"block_out_channels\": [0, 640, 1280]}", "block_out_channels"},
         {"{\"block_out_channels\": [1, 2, 3, 4, 5, 6]}", "block_out_channels"},
         {"{\"block_out_channels\": \"wide\"}", "block_out_channels"},
