@@ -2,6 +2,8 @@
 
 _lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --concepts
     --explain --list-concepts --quiet --help'
+_lumen_image_options='-o --raw --steps --seed --size --latents --models --threads --precision --low-memory --timings
+    --quiet --help'
 _lumen_serve_options='--address --port --port-file --api-key-file --allowed-origins --trusted-proxies --rate-limit
     --engine-rate-limit --max-body-bytes --cache-dir --cache-max-bytes --memory-cache-bytes --memory-cache-items
     --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --debug-routes
@@ -24,7 +26,7 @@ _lumen() {
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        choices='generate serve pregenerate preflight help --help --version'
+        choices='generate image serve pregenerate preflight help --help --version'
     else
         case $command in
         generate)
@@ -36,6 +38,18 @@ _lumen() {
             --quality) choices='fast standard high' ;;
             --verb | --parts | --points | --seed | --image-size) return ;;
             *) case $word in -*) choices=$_lumen_generate_options ;; esac ;;
+            esac
+            ;;
+        image)
+            case $before in
+            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
+            --latents) mapfile -t COMPREPLY < <(_lumen_files "$word" safetensors) ;;
+            --models) mapfile -t COMPREPLY < <(_lumen_files "$word" safetensors) ;;
+            --steps) choices='1 2 3 4' ;;
+            --size) choices='256 512 768 1024' ;;
+            --precision) choices='bf16 f32' ;;
+            --seed | --threads) return ;;
+            *) case $word in -*) choices=$_lumen_image_options ;; esac ;;
             esac
             ;;
         serve)
@@ -61,7 +75,7 @@ _lumen() {
             esac
             ;;
         preflight) choices='--help' ;;
-        help) choices='generate serve pregenerate preflight' ;;
+        help) choices='generate image serve pregenerate preflight' ;;
         esac
     fi
     [ -z "$choices" ] || mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")

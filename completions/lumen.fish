@@ -1,13 +1,15 @@
 # Completion of lumen for fish.
 
-set -l commands generate serve pregenerate preflight help
+set -l commands generate image serve pregenerate preflight help
 set -l first "not __fish_seen_subcommand_from $commands"
 set -l generate '__fish_seen_subcommand_from generate'
+set -l image '__fish_seen_subcommand_from image'
 set -l serve '__fish_seen_subcommand_from serve'
 set -l pregenerate '__fish_seen_subcommand_from pregenerate'
 
 complete -c lumen -f
 complete -c lumen -n $first -a generate -d 'make the shape of each text'
+complete -c lumen -n $first -a image -d 'paint a picture with SDXL Turbo'
 complete -c lumen -n $first -a serve -d 'answer over HTTP'
 complete -c lumen -n $first -a pregenerate -d 'fill a cache before anyone asks'
 complete -c lumen -n $first -a preflight -d 'say whether this machine can run lumen'
@@ -28,6 +30,19 @@ complete -c lumen -n $generate -l concepts -r -F -d 'read further kinds of shape
 complete -c lumen -n $generate -l explain -d 'print what is understood of each text'
 complete -c lumen -n $generate -l list-concepts -d 'print the concepts with a shape of their own'
 complete -c lumen -n $generate -l quiet -d 'print nothing but errors'
+
+complete -c lumen -n $image -s o -r -F -d 'write the picture to a file'
+complete -c lumen -n $image -l raw -d 'take the text as the whole prompt'
+complete -c lumen -n $image -l steps -x -a '1 2 3 4' -d 'steps of sampling'
+complete -c lumen -n $image -l seed -x -d 'choose the picture'
+complete -c lumen -n $image -l size -x -a '256 512 768 1024' -d 'width and height in pixels'
+complete -c lumen -n $image -l latents -r -F -d 'start from the noise in a file'
+complete -c lumen -n $image -l models -r -F -d 'where the models are'
+complete -c lumen -n $image -l threads -x -d 'of the processor'
+complete -c lumen -n $image -l precision -x -a 'bf16 f32' -d 'of the numbers'
+complete -c lumen -n $image -l low-memory -d 'load each part only when it is needed'
+complete -c lumen -n $image -l timings -d 'print where the time went'
+complete -c lumen -n $image -l quiet -d 'print nothing but errors'
 
 complete -c lumen -n $serve -l address -x -a '127.0.0.1 0.0.0.0' -d 'where to listen'
 complete -c lumen -n $serve -l port -x -d '0 takes any that is free'
@@ -64,4 +79,4 @@ complete -c lumen -n $pregenerate -l points -x -d 'exactly so many points, 256 t
 complete -c lumen -n $pregenerate -l seed -x -d 'choose the individual'
 complete -c lumen -n $pregenerate -l quiet -d 'print nothing but errors'
 
-complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate serve pregenerate preflight'
+complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate image serve pregenerate preflight'
