@@ -7,8 +7,6 @@
 
 #include "base/utf8.h"
 
-enum { SLOTS = 1 << 17, TOKENS_MAX = CLIP_MERGES_FROM + CLIP_MERGES_MAX };
-
 static const char word_end[] = "</w>";
 
 /* ---- Tokens by their text, only while the file is read ---------------------------------------------------------- */
@@ -21,8 +19,8 @@ typedef struct spelling {
 typedef struct reader {
     const char *name; /* for messages */
     clip_table *table;
-    spelling *tokens; /* TOKENS_MAX */
-    uint32_t *found;  /* SLOTS: tokens by the hash of their text; CLIP_NO_TOKEN: free */
+    spelling *tokens;
+    uint32_t *found; /* tokens by the hash of their text, in as many slots as the table has; CLIP_NO_TOKEN: free */
     uint32_t count;
     char *text; /* of all tokens, one after the other */
     size_t used;
@@ -41,7 +39,7 @@ static uint32_t hash_text(const char *text, size_t length)
 static uint32_t *place_of(const reader *reading, const char *text, size_t length)
 {
     for (uint32_t i = hash_text(text, length);; i++) {
-        uint32_t *place = &reading->found[i & (SLOTS - 1)];
+        uint32_t *place = &reading->found[i & reading->table->mask];
         if (*place == CLIP_NO_TOKEN)
             return place;
         const spelling *token = &reading->tokens[*place];
@@ -153,21 +151,31 @@ static lumen_status read_lines(reader *reading, const char *merges, size_t size,
     return LUMEN_OK;
 }
 
+/* How many tokens a table of `size` bytes has at most: a line is "a b" at least, and its end. */
+static size_t count_tokens(size_t size)
+{
+    size_t lines = size / 4 + 1;
+    return CLIP_MERGES_FROM + (lines < CLIP_MERGES_MAX ? lines : CLIP_MERGES_MAX);
+}
+
 lumen_status clip_table_read(const char *name, const char *merges, size_t size, clip_table *out, lumen_error *error)
 {
     /* Each byte's spelling, twice, once with the mark of a word's end. */
     enum { BYTES_TEXT = CLIP_BYTE_TOKENS * (2 * UTF8_BYTES_MAX + sizeof word_end) };
-    *out = (clip_table){.mask = SLOTS - 1, .slots = malloc(SLOTS * sizeof *out->slots)};
+    size_t tokens = count_tokens(size), slots = 1;
+    while (slots < 2 * tokens)
+        slots *= 2;
+    *out = (clip_table){.mask = (uint32_t)slots - 1, .slots = malloc(slots * sizeof *out->slots)};
     reader reading = {.name = name,
                       .table = out,
-                      .tokens = malloc(TOKENS_MAX * sizeof *reading.tokens),
-                      .found = malloc(SLOTS * sizeof *reading.found),
+                      .tokens = malloc(tokens * sizeof *reading.tokens),
+                      .found = malloc(slots * sizeof *reading.found),
                       .text = malloc(size + BYTES_TEXT)};
     lumen_status status = LUMEN_OK;
     if (out->slots == NULL || reading.tokens == NULL || reading.found == NULL || reading.text == NULL) {
         status = lumen_fail_memory(error, "the table of merges");
     } else {
-        for (size_t i = 0; i < SLOTS; i++) {
+        for (size_t i = 0; i < slots; i++) {
             out->slots[i] = (clip_slot){0, 0, CLIP_NO_TOKEN};
             reading.found[i] = CLIP_NO_TOKEN;
         }
