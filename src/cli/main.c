@@ -13,6 +13,8 @@ static const char help[] =
     "  lumen generate TEXT... [-o FILE]   make part-labelled shapes of words or short sentences\n"
     "  lumen serve                        the HTTP service, and a page in the browser\n"
     "  lumen pregenerate [LIST]           fill the cache with shapes, here or of a running service\n"
+    "  lumen pull MODEL...                fetch the weights of networks from their hub\n"
+    "  lumen models                       which models there are, and what of them is here\n"
     "  lumen preflight                    can this machine run Lumen?\n"
     "  lumen help [COMMAND]               this text, or that of a command\n"
     "\n"
@@ -42,8 +44,8 @@ static int command_engine_host(int count, char **arguments)
 }
 
 static const command commands[] = {
-    {"generate", command_generate},       {"serve", command_serve},
-    {"pregenerate", command_pregenerate}, {"preflight", command_preflight},
+    {"generate", command_generate},       {"serve", command_serve}, {"pregenerate", command_pregenerate},
+    {"preflight", command_preflight},     {"pull", command_pull},   {"models", command_models},
     {"engine-host", command_engine_host},
 };
 
