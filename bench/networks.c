@@ -44,7 +44,7 @@ static sdxl_unet unet;
 static sdxl_unet_text unet_text;
 static sdxl_vae vae;
 
-/* ---- Inputs and outputs -------------------------------------------------------------------------------------- */
+/* ---- Inputs and outputs ---------------------------------------------------------------------------------- */
 
 static void *input(job *work, const char *name, tensor *out)
 {
@@ -92,7 +92,7 @@ static void put(job *work, const tensor *x)
     free(values);
 }
 
-/* ---- Parts ------------------------------------------------------------------------------------------------------- */
+/* ---- Parts ----------------------------------------------------------------------------------------------- */
 
 static lumen_status load(job *work, checkpoint_part part)
 {
@@ -166,8 +166,7 @@ static lumen_status run_part(job *work, checkpoint_part part)
     return status;
 }
 
-/* ---- All of it ------------------------------------------------------------------------------------------------------
- */
+/* ---- All of it ------------------------------------------------------------------------------------------- */
 
 static void report(const job *work, const operators *run, size_t weights)
 {
@@ -248,8 +247,7 @@ static lumen_status run_alone(job *work, checkpoint_part part)
     return status;
 }
 
-/* ---- Names
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------------------- */
 
 static lumen_status print_name(void *user, const char *name, uint32_t rank, const size_t *sizes, tensor *out,
                                lumen_error *error)
@@ -283,8 +281,7 @@ static lumen_status print_names(job *work)
     return sdxl_vae_load(&config.vae, &in, &vae);
 }
 
-/* ---- The program
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- The program ----------------------------------------------------------------------------------------- */
 
 static bool read_settings(int count, char **arguments, settings *out)
 {

@@ -38,6 +38,7 @@ build_needs=(
     library:sqlite3=libsqlite3-dev
     library:libzstd=libzstd-dev
     library:libcurl=libcurl4-openssl-dev
+    library:nettle=nettle-dev
     file:/usr/include/oneapi/dnnl/dnnl.h=libdnnl-dev
     library:glesv2=libgles-dev
     library:egl=libegl-dev

@@ -16,6 +16,8 @@ int command_generate(int count, char **arguments);
 int command_image(int count, char **arguments);
 int command_pregenerate(int count, char **arguments);
 int command_preflight(int count, char **arguments);
+int command_pull(int count, char **arguments);
+int command_models(int count, char **arguments);
 
 /* "lumen: MESSAGE" on standard error. Returns `status`. */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -50,7 +50,7 @@ typedef struct image_options {
     bool raw, low_memory, timings, quiet, help;
 } image_options;
 
-/* ---- Options --------------------------------------------------------------------------------------------------- */
+/* ---- Options --------------------------------------------------------------------------------------------- */
 
 enum {
     OPTION_RAW = 256,
@@ -152,7 +152,7 @@ static int read_options(int count, char **arguments, image_options *options)
     return EXIT_DONE;
 }
 
-/* ---- Where the model is ------------------------------------------------------------------------------------------ */
+/* ---- Where the model is ---------------------------------------------------------------------------------- */
 
 static bool exists(const char *path)
 {
@@ -190,8 +190,7 @@ static lumen_status find_model(const char *models, char path[PATH_BYTES], lumen_
     return LUMEN_OK;
 }
 
-/* ---- Noise from a file ---------------------------------------------------------------------------------------------
- */
+/* ---- Noise from a file ----------------------------------------------------------------------------------- */
 
 typedef struct given_noise {
     float *latents, *fresh; /* owned */
@@ -232,8 +231,7 @@ static lumen_status read_latents(const image_options *options, given_noise *out,
     return status;
 }
 
-/* ---- Progress and Ctrl-C --------------------------------------------------------------------------------------------
- */
+/* ---- Progress and Ctrl-C --------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 
@@ -264,8 +262,7 @@ static int end_by_interrupt(void)
     return EXIT_FAILED;
 }
 
-/* ---- What is told
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- What is told ---------------------------------------------------------------------------------------- */
 
 static void tell_needs(const sdxl_turbo *model)
 {
@@ -289,8 +286,7 @@ static void print_timings(const sdxl_turbo *model)
                (unsigned long long)costs[i].calls);
 }
 
-/* ---- The command
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- The command ----------------------------------------------------------------------------------------- */
 
 static lumen_status paint(const image_options *options, const char *prompt, const given_noise *noise, sdxl_turbo *model,
                           picture_image *picture, lumen_error *error)

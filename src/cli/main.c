@@ -14,6 +14,8 @@ static const char help[] =
     "  lumen image TEXT -o FILE.png       paint a picture with SDXL Turbo\n"
     "  lumen serve                        the HTTP service, and a page in the browser\n"
     "  lumen pregenerate [LIST]           fill the cache with shapes, here or of a running service\n"
+    "  lumen pull MODEL...                fetch the weights of networks from their hub\n"
+    "  lumen models                       which models there are, and what of them is here\n"
     "  lumen preflight                    can this machine run Lumen?\n"
     "  lumen help [COMMAND]               this text, or that of a command\n"
     "\n"
@@ -43,8 +45,10 @@ static int command_engine_host(int count, char **arguments)
 }
 
 static const command commands[] = {
-    {"generate", command_generate},       {"image", command_image},         {"serve", command_serve},
-    {"pregenerate", command_pregenerate}, {"preflight", command_preflight}, {"engine-host", command_engine_host},
+    {"generate", command_generate},   {"image", command_image},
+    {"serve", command_serve},         {"pregenerate", command_pregenerate},
+    {"preflight", command_preflight}, {"pull", command_pull},
+    {"models", command_models},       {"engine-host", command_engine_host},
 };
 
 static const command *find_command(const char *name)

@@ -36,7 +36,7 @@ bool checkpoint_is_single(const checkpoint *files)
     return files->single != NULL;
 }
 
-/* ---- Finding tensors ----------------------------------------------------------------------------------------- */
+/* ---- Finding tensors ------------------------------------------------------------------------------------- */
 
 /* Older exports of the VAE call the layers of its attention otherwise. */
 static bool older_name(const char *name, char out[LAYER_NAME_BYTES])
@@ -125,7 +125,7 @@ const weight_source *checkpoint_part_of(const checkpoint *files, checkpoint_part
     return &files->parts[part].source;
 }
 
-/* ---- Files ------------------------------------------------------------------------------------------------------ */
+/* ---- Files ----------------------------------------------------------------------------------------------- */
 
 static bool is_file(const char *path)
 {

@@ -47,7 +47,7 @@ const char *checkpoint_folder_name(checkpoint_part part); /* "text_encoder", ...
  * there. */
 bool checkpoint_file(const checkpoint *files, const char *name, char *out, size_t capacity);
 
-/* ---- The names of the single file ----------------------------------------------------------------------------- */
+/* ---- The names of the single file ------------------------------------------------------------------------ */
 
 typedef struct checkpoint_single_name {
     char name[LAYER_NAME_BYTES];

@@ -52,7 +52,7 @@ static bool rewrite(const rewriting *rows, size_t count, const char *rest, char 
 
 #define REWRITE(rows, rest, out) rewrite((rows), sizeof(rows) / sizeof *(rows), (rest), (out), LAYER_NAME_BYTES)
 
-/* ---- UNet ------------------------------------------------------------------------------------------------------ */
+/* ---- UNet ------------------------------------------------------------------------------------------------ */
 
 static const rewriting unet_ends[] = {
     {"conv_in.", "input_blocks.0.0."},
@@ -106,7 +106,7 @@ static bool map_unet(const char *name, char *out)
     return true;
 }
 
-/* ---- VAE -------------------------------------------------------------------------------------------------------- */
+/* ---- VAE ------------------------------------------------------------------------------------------------- */
 
 static const rewriting vae_ends[] = {
     {"post_quant_conv.", "post_quant_conv."},
@@ -142,8 +142,7 @@ static bool map_vae(const char *name, char *out)
     return true;
 }
 
-/* ---- Text encoders ------------------------------------------------------------------------------------------------
- */
+/* ---- Text encoders --------------------------------------------------------------------------------------- */
 
 static const rewriting big_ends[] = {
     {"text_model.embeddings.token_embedding.", "token_embedding."},
@@ -186,8 +185,7 @@ static bool map_big(const char *name, checkpoint_single_name *out)
     return true;
 }
 
-/* ---- All ------------------------------------------------------------------------------------------------------------
- */
+/* ---- All ------------------------------------------------------------------------------------------------- */
 
 bool checkpoint_map_name(checkpoint_part part, const char *name, checkpoint_single_name *out)
 {

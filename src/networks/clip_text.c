@@ -1,6 +1,6 @@
 #include "networks/clip_text.h"
 
-/* ---- Config ------------------------------------------------------------------------------------------------- */
+/* ---- Config ---------------------------------------------------------------------------------------------- */
 
 clip_text_config clip_text_large(void)
 {
@@ -50,7 +50,7 @@ void clip_text_configure(configuration *from, clip_text_config *config)
         configuration_fault(from, "\"hidden_size\" is no multiple of \"num_attention_heads\"");
 }
 
-/* ---- Weights ------------------------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------------------- */
 
 static void load_layer(layer_loader *in, const clip_text_config *config, size_t index, clip_layer *out)
 {
@@ -88,7 +88,7 @@ lumen_status clip_text_load(const clip_text_config *config, layer_loader *in, cl
     return in->status;
 }
 
-/* ---- Forward -------------------------------------------------------------------------------------------------- */
+/* ---- Forward --------------------------------------------------------------------------------------------- */
 
 /* x (1, T, W) changes in place. */
 static void forward_layer(operators *run, const clip_text_config *config, const clip_layer *layer, tensor *x)

@@ -16,7 +16,7 @@ struct configuration {
     char path[];
 };
 
-/* ---- The file --------------------------------------------------------------------------------------------- */
+/* ---- The file -------------------------------------------------------------------------------------------- */
 
 static lumen_status parse(configuration *from, const char *bytes, size_t size, lumen_error *error)
 {
@@ -87,7 +87,7 @@ lumen_status configuration_close(configuration *from, lumen_error *error)
     return status;
 }
 
-/* ---- Faults ----------------------------------------------------------------------------------------------- */
+/* ---- Faults ---------------------------------------------------------------------------------------------- */
 
 static void note(configuration *from, const char *key, const char *reason)
 {
@@ -114,7 +114,7 @@ bool configuration_has(const configuration *from, const char *key)
     return value_of(from, key) != NULL;
 }
 
-/* ---- Values ----------------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------------------- */
 
 static bool whole_number(configuration *from, const char *key, const json_t *value, size_t low, size_t high,
                          size_t *out)

@@ -11,7 +11,7 @@ void layer_name(char out[LAYER_NAME_BYTES], const char *format, ...)
     va_end(values);
 }
 
-/* ---- Tensors -------------------------------------------------------------------------------------------- */
+/* ---- Tensors --------------------------------------------------------------------------------------------- */
 
 static void describe_sizes(uint32_t rank, const size_t *sizes, char *out, size_t capacity)
 {
@@ -80,7 +80,7 @@ static void account(layer_loader *in, size_t bytes)
         in->status = operators_status(in->run, in->error);
 }
 
-/* ---- Layers ----------------------------------------------------------------------------------------------- */
+/* ---- Layers ---------------------------------------------------------------------------------------------- */
 
 linear *load_joined(layer_loader *in, const char *prefix, const char *const *names, size_t count, size_t outputs,
                     size_t inputs, linear_kind kind)

@@ -32,7 +32,7 @@ struct sdxl_turbo {
 
 static const char *const part_titles[CHECKPOINT_PARTS] = {"text encoder", "text encoder 2", "UNet", "VAE"};
 
-/* ---- Configuration --------------------------------------------------------------------------------------------- */
+/* ---- Configuration --------------------------------------------------------------------------------------- */
 
 sdxl_turbo_config sdxl_turbo_default(void)
 {
@@ -87,7 +87,7 @@ lumen_status sdxl_turbo_configure(const checkpoint *files, sdxl_turbo_config *ou
     return LUMEN_OK;
 }
 
-/* ---- Parts ------------------------------------------------------------------------------------------------------- */
+/* ---- Parts ----------------------------------------------------------------------------------------------- */
 
 static lumen_status load_part(sdxl_turbo *model, checkpoint_part part, layer_loader *in)
 {
@@ -117,8 +117,7 @@ static lumen_status measure_part(sdxl_turbo *model, checkpoint_part part, lumen_
     return status;
 }
 
-/* ---- Memory
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------------------- */
 
 static size_t larger(size_t a, size_t b)
 {
@@ -160,8 +159,7 @@ static lumen_status check_memory(const sdxl_turbo *model, lumen_error *error)
                       (double)needs->available / gigabyte, mend);
 }
 
-/* ---- Progress
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- Progress -------------------------------------------------------------------------------------------- */
 
 /* What the operators report of one part becomes a fraction of the whole. */
 static bool report(void *user, const char *stage, double fraction)
@@ -199,8 +197,21 @@ void sdxl_turbo_watch(sdxl_turbo *model, lumen_progress progress, void *user)
     model->progress_user = user;
 }
 
-/* ---- Opening
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Opening --------------------------------------------------------------------------------------------- */
+
+/* Addresses for activations; memory is taken as they are used. The VAE takes 1 GiB for 512 pixels in f32. */
+static size_t arena_bytes(size_t size)
+{
+    const size_t tiles = (size + SDXL_TURBO_SIZE_DEFAULT - 1) / SDXL_TURBO_SIZE_DEFAULT;
+    return ((size_t)2 << 30) * tiles * tiles;
+}
+
+/* Memory outside of the operators' arena, under the same budget. */
+static void *take(const sdxl_turbo *model, size_t bytes)
+{
+    const sdxl_turbo_options *options = &model->options;
+    return options->allow == NULL || options->allow(options->allow_user, bytes) ? malloc(bytes) : NULL;
+}
 
 static lumen_status open_model(sdxl_turbo *model, lumen_error *error)
 {
@@ -208,7 +219,9 @@ static lumen_status open_model(sdxl_turbo *model, lumen_error *error)
     const operators_options how = {.device = options->device,
                                    .threads = options->threads,
                                    .type = options->type,
-                                   .arena_bytes = (size_t)16 << 30, /* of addresses; memory is taken as it is used */
+                                   .arena_bytes = arena_bytes(options->size_max),
+                                   .allow = options->allow,
+                                   .allow_user = options->allow_user,
                                    .progress = report,
                                    .progress_user = model};
     if (options->size_max > SDXL_TURBO_SIZE_MAX)
@@ -271,8 +284,7 @@ const sdxl_turbo_timings *sdxl_turbo_timings_of(const sdxl_turbo *model)
     return &model->timings;
 }
 
-/* ---- Loading
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Loading --------------------------------------------------------------------------------------------- */
 
 static void unload_all(sdxl_turbo *model)
 {
@@ -314,8 +326,7 @@ lumen_status sdxl_turbo_load(sdxl_turbo *model, lumen_error *error)
     return status;
 }
 
-/* ---- Text
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Text ------------------------------------------------------------------------------------------------ */
 
 /* One picture under way. */
 typedef struct painting {
@@ -381,8 +392,7 @@ static lumen_status encode_text(painting *job)
     return operators_status(model->run, job->error);
 }
 
-/* ---- Sampling
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Sampling -------------------------------------------------------------------------------------------- */
 
 static size_t latent_count(const painting *job)
 {
@@ -450,7 +460,7 @@ static lumen_status denoise(painting *job)
     if (status != LUMEN_OK)
         return status;
     const uint64_t began = clock_now_ns();
-    float *noise = malloc(2 * latent_count(job) * sizeof *noise);
+    float *noise = take(model, 2 * latent_count(job) * sizeof *noise);
     status = noise == NULL ? lumen_fail_memory(job->error, "the noise of a picture")
                            : sample(job, noise, noise + latent_count(job));
     free(noise);
@@ -459,9 +469,7 @@ static lumen_status denoise(painting *job)
     return status;
 }
 
-/* ---- Picture
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Picture --------------------------------------------------------------------------------------------- */
 
 /* -1 to 1 becomes 0 to 255. */
 static lumen_status to_pixels(const float *values, size_t count, uint8_t *pixels, lumen_error *error)
@@ -494,8 +502,8 @@ static lumen_status decode(painting *job, picture_image *out)
     tensor values = tensor_make(TENSOR_F32, 4, sizes, job->latent);
     tensor latent = op_from(run, &values);
     tensor picture = sdxl_vae_decode(run, &model->vae, &latent);
-    float *samples = malloc(count * sizeof *samples);
-    uint8_t *pixels = malloc(count);
+    float *samples = take(model, count * sizeof *samples);
+    uint8_t *pixels = take(model, count);
     if (samples == NULL || pixels == NULL)
         status = lumen_fail_memory(job->error, "the picture");
     else
@@ -514,9 +522,7 @@ static lumen_status decode(painting *job, picture_image *out)
     return status;
 }
 
-/* ---- Painting
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Painting -------------------------------------------------------------------------------------------- */
 
 static lumen_status check_request(const sdxl_turbo *model, const sdxl_turbo_request *request, size_t size,
                                   lumen_error *error)
@@ -526,8 +532,8 @@ static lumen_status check_request(const sdxl_turbo *model, const sdxl_turbo_requ
                           "a picture of %zu pixels is not possible; the size is a multiple of %d from %d to %zu", size,
                           SDXL_TURBO_SIZE_MULTIPLE, SDXL_TURBO_SIZE_MIN, model->options.size_max);
     if (size / sdxl_vae_factor(&model->config.vae) % ((size_t)1 << (model->config.unet.levels - 1)) != 0)
-        return lumen_fail(error, LUMEN_ERROR_INVALID, "a picture of %zu pixels does not halve as often as the UNet does",
-                          size);
+        return lumen_fail(error, LUMEN_ERROR_INVALID,
+                          "a picture of %zu pixels does not halve as often as the UNet does", size);
     if (request->prompt == NULL && (request->ids[0] == NULL || request->ids[1] == NULL))
         return lumen_fail(error, LUMEN_ERROR_INVALID, "the prompt is missing; say what the picture shall show");
     return LUMEN_OK;
@@ -562,7 +568,7 @@ lumen_status sdxl_turbo_paint(sdxl_turbo *model, const sdxl_turbo_request *reque
         return status;
     const uint64_t began = clock_now_ns();
     const size_t count = latent_count(&job), mark = operators_mark(model->run);
-    job.latent = malloc(2 * count * sizeof *job.latent);
+    job.latent = take(model, 2 * count * sizeof *job.latent);
     if (job.latent == NULL)
         return lumen_fail_memory(error, "the latent of a picture");
     job.scratch = job.latent + count;

@@ -36,7 +36,7 @@ enum {
     SDXL_TURBO_SIZE_MULTIPLE = 64
 };
 
-/* ---- Configuration --------------------------------------------------------------------------------------------- */
+/* ---- Configuration --------------------------------------------------------------------------------------- */
 
 typedef struct sdxl_turbo_config {
     clip_text_config text[2];
@@ -50,8 +50,7 @@ sdxl_turbo_config sdxl_turbo_default(void);
 /* What the config.json files of the checkpoint say, and whether the parts fit each other. */
 lumen_status sdxl_turbo_configure(const checkpoint *files, sdxl_turbo_config *out, lumen_error *error);
 
-/* ---- Opening ------------------------------------------------------------------------------------------------------
- */
+/* ---- Opening --------------------------------------------------------------------------------------------- */
 
 typedef struct sdxl_turbo_options {
     const char *path;   /* the model's folder, or its single file */
@@ -61,6 +60,8 @@ typedef struct sdxl_turbo_options {
     size_t size_max;   /* of pictures; 0: 512 */
     bool low_memory;   /* each part is loaded when it is needed and given back after it, for every picture */
     bool trust_memory; /* does not ask whether the machine has enough */
+    bool (*allow)(void *user, size_t bytes); /* as for operators_open: asked before memory is taken */
+    void *allow_user;
 } sdxl_turbo_options;
 
 /* What it takes, in bytes. */
@@ -88,8 +89,7 @@ void sdxl_turbo_watch(sdxl_turbo *model, lumen_progress progress, void *user);
 /* Reads all weights; nothing with low_memory, and nothing the second time. */
 lumen_status sdxl_turbo_load(sdxl_turbo *model, lumen_error *error);
 
-/* ---- Painting
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- Painting -------------------------------------------------------------------------------------------- */
 
 /* Zero in any field but `prompt` means the usual. */
 typedef struct sdxl_turbo_request {

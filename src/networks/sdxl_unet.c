@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* ---- Config ------------------------------------------------------------------------------------------------- */
+/* ---- Config ---------------------------------------------------------------------------------------------- */
 
 sdxl_unet_config sdxl_unet_default(void)
 {
@@ -65,7 +65,8 @@ void sdxl_unet_configure(configuration *from, sdxl_unet_config *config)
                             "of \"block_out_channels\"");
     config->resnets = configuration_number(from, "layers_per_block", 1, UNET_RESNETS_MAX - 1, config->resnets);
     config->context = configuration_number(from, "cross_attention_dim", 1, 16384, config->context);
-    config->size_embedding = configuration_number(from, "addition_time_embed_dim", 2, UNET_SIZE_EMBEDDING_MAX, config->size_embedding);
+    config->size_embedding =
+        configuration_number(from, "addition_time_embed_dim", 2, UNET_SIZE_EMBEDDING_MAX, config->size_embedding);
     const size_t all = configuration_number(from, "projection_class_embeddings_input_dim", 1, UNET_POOLED_MAX,
                                             config->pooled + 6 * config->size_embedding);
     if (all <= 6 * config->size_embedding)
@@ -97,7 +98,7 @@ size_t sdxl_unet_elements(const sdxl_unet_config *config, size_t height, size_t 
     return kept + most;
 }
 
-/* ---- Weights ------------------------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------------------- */
 
 static size_t time_width(const sdxl_unet_config *config)
 {
@@ -174,7 +175,7 @@ lumen_status sdxl_unet_load(const sdxl_unet_config *config, layer_loader *in, sd
     return in->status;
 }
 
-/* ---- Embeddings ------------------------------------------------------------------------------------------------ */
+/* ---- Embeddings ------------------------------------------------------------------------------------------ */
 
 /* Cosines, then sines, of a number at `width` / 2 frequencies from 1 down to 1/10000. */
 static void embed_number(double number, size_t width, float *out)
@@ -234,7 +235,7 @@ void sdxl_unet_condition(operators *run, const sdxl_unet *unet, const tensor *co
     spatial_transformer_read(run, &unet->middle_transformer, context, &out->middle);
 }
 
-/* ---- Forward --------------------------------------------------------------------------------------------------- */
+/* ---- Forward --------------------------------------------------------------------------------------------- */
 
 /* What the way down leaves for the way up: at most the first convolution, and each level's resnets and its end. */
 typedef struct skip_stack {

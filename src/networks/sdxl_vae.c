@@ -2,7 +2,7 @@
 
 static const float epsilon = 1e-6f;
 
-/* ---- Config ------------------------------------------------------------------------------------------------- */
+/* ---- Config ---------------------------------------------------------------------------------------------- */
 
 sdxl_vae_config sdxl_vae_default(void)
 {
@@ -55,7 +55,7 @@ size_t sdxl_vae_elements(const sdxl_vae_config *config, size_t height, size_t wi
     return 4 * canvas_elements(config, height, width);
 }
 
-/* ---- Weights ------------------------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------------------- */
 
 static void load_middle(layer_loader *in, size_t width, sdxl_vae *out)
 {
@@ -97,7 +97,7 @@ lumen_status sdxl_vae_load(const sdxl_vae_config *config, layer_loader *in, sdxl
     return in->status;
 }
 
-/* ---- Forward -------------------------------------------------------------------------------------------------- */
+/* ---- Forward --------------------------------------------------------------------------------------------- */
 
 /* One decoding: two canvases, of which `x` is on one, and the next picture comes on the other. */
 typedef struct vae_pass {

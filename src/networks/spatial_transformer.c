@@ -3,7 +3,7 @@
 /* The group norm here has another epsilon than those of the resnets; no configuration says so. */
 static const float group_epsilon = 1e-6f, layer_epsilon = 1e-5f;
 
-/* ---- Weights ------------------------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------------------- */
 
 static void load_block(layer_loader *in, const char *module, size_t index, size_t channels, size_t context,
                        transformer_block *out)
@@ -35,7 +35,7 @@ void spatial_transformer_load(layer_loader *in, const char *prefix, size_t chann
     out->proj_out = load_linear(in, prefix, "proj_out", channels, channels, LINEAR_BIASED);
 }
 
-/* ---- Forward --------------------------------------------------------------------------------------------------- */
+/* ---- Forward --------------------------------------------------------------------------------------------- */
 
 void spatial_transformer_read(operators *run, const spatial_transformer *module, const tensor *context,
                               text_attention *out)

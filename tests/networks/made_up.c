@@ -24,7 +24,7 @@ enum { GOLDEN_BYTES_MAX = 300 << 10 };
 extern const unsigned char golden_safetensors[];
 extern const size_t golden_safetensors_size;
 
-/* ---- Weights from names -------------------------------------------------------------------------------------- */
+/* ---- Weights from names ---------------------------------------------------------------------------------- */
 
 static float made_up_value(const char *name, uint32_t rank, uint64_t start, size_t index, size_t inputs)
 {
@@ -104,7 +104,7 @@ sdxl_turbo_config small_config(void)
     return config;
 }
 
-/* ---- Writing files --------------------------------------------------------------------------------------------- */
+/* ---- Writing files --------------------------------------------------------------------------------------- */
 
 /* The tensors of a file that is being made, in the order in which the loaders ask for them. */
 typedef struct file_maker {
@@ -290,8 +290,7 @@ void remove_test_folder(const char *path)
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* ---- Golden data --------------------------------------------------------------------------------------------------
- */
+/* ---- Golden data ----------------------------------------------------------------------------------------- */
 
 tensor golden(const char *name)
 {

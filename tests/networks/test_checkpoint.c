@@ -14,7 +14,7 @@
 
 #include "made_up.h"
 
-/* ---- Names ------------------------------------------------------------------------------------------------------ */
+/* ---- Names ----------------------------------------------------------------------------------------------- */
 
 static void names_of_the_single_file_are_those_of_its_makers(void **state)
 {
@@ -112,7 +112,7 @@ static void names_that_sdxl_does_not_have_have_no_place(void **state)
             assert_false(checkpoint_map_name((checkpoint_part)part, names[i], &found));
 }
 
-/* ---- Files ------------------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------------------- */
 
 static lumen_status load_part(const weight_source *from, checkpoint_part part, lumen_error *error)
 {

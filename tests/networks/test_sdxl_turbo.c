@@ -158,7 +158,7 @@ static void a_seed_is_a_picture(void **state)
     sdxl_turbo_close(model);
 }
 
-/* ---- Progress and cancellation ---------------------------------------------------------------------------------- */
+/* ---- Progress and cancellation --------------------------------------------------------------------------- */
 
 typedef struct watcher {
     size_t calls, stop_at; /* stop_at 0: never */
@@ -224,8 +224,7 @@ static void a_picture_can_be_called_off_anywhere_and_the_next_one_is_whole(void 
     sdxl_turbo_close(model);
 }
 
-/* ---- Refusals ------------------------------------------------------------------------------------------------------
- */
+/* ---- Refusals -------------------------------------------------------------------------------------------- */
 
 static void requests_out_of_bounds_are_refused(void **state)
 {
@@ -278,6 +277,64 @@ static void a_model_that_is_not_there_says_how_to_get_it(void **state)
     assert_non_null(strstr(error.message, "lumen pull sdxl-turbo"));
 }
 
+/* ---- Memory that runs out -------------------------------------------------------------------------------- */
+
+typedef struct budget {
+    size_t calls, fail_at; /* 0: never */
+} budget;
+
+static bool allow(void *user, size_t bytes)
+{
+    budget *left = user;
+    (void)bytes;
+    return ++left->calls != left->fail_at;
+}
+
+/* Opens, loads and paints with one piece of memory refused. Returns whether there were so many. */
+static bool paint_without(const char *device, size_t refused, const picture_image *expected)
+{
+    const sdxl_turbo_request request = golden_request(1);
+    budget left = {.fail_at = refused};
+    const sdxl_turbo_options options = {
+        .path = folder, .device = device, .threads = 2, .type = TENSOR_F32, .allow = allow, .allow_user = &left};
+    sdxl_turbo *model = NULL;
+    picture_image picture = {0};
+    lumen_error error = {0};
+    lumen_status status = sdxl_turbo_open(&options, &model, &error);
+    if (status == LUMEN_OK)
+        status = sdxl_turbo_paint(model, &request, &picture, &error);
+    const bool reached = left.calls >= refused;
+    if (status != LUMEN_OK) {
+        if (status != LUMEN_ERROR_MEMORY || error.message[0] == '\0')
+            fail_msg("without piece %zu: %s: %s", refused, lumen_status_name(status), error.message);
+        assert_true(reached);
+        assert_null(picture.pixels);
+    }
+    /* What has failed once works the next time. */
+    if (model != NULL && status != LUMEN_OK && sdxl_turbo_paint(model, &request, &picture, &error) != LUMEN_OK)
+        fail_msg("after piece %zu was refused: %s", refused, error.message);
+    if (model != NULL)
+        assert_memory_equal(picture.pixels, expected->pixels, 64 * 64 * 3);
+    picture_free(&picture);
+    sdxl_turbo_close(model);
+    return reached;
+}
+
+static void memory_that_runs_out_anywhere_is_an_error_and_the_next_picture_is_whole(void **state)
+{
+    (void)state;
+    const sdxl_turbo_request request = golden_request(1);
+    sdxl_turbo *model = open_small(&(sdxl_turbo_options){.device = "cpu", .type = TENSOR_F32});
+    picture_image expected = paint(model, &request);
+    sdxl_turbo_close(model);
+    /* The first pieces one by one, then at distances that grow: all kinds are hit, in all parts. */
+    size_t refused = 1;
+    while (paint_without("cpu", refused, &expected))
+        refused += refused < 8 ? 1 : refused / 7;
+    assert_true(refused > 500);
+    picture_free(&expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_seed_is_a_picture),
         cmocka_unit_test(progress_rises_to_the_end),
         cmocka_unit_test(a_picture_can_be_called_off_anywhere_and_the_next_one_is_whole),
+        cmocka_unit_test(memory_that_runs_out_anywhere_is_an_error_and_the_next_picture_is_whole),
         cmocka_unit_test(requests_out_of_bounds_are_refused),
         cmocka_unit_test(without_its_tokenizer_a_prompt_says_how_to_get_it),
         cmocka_unit_test(a_model_that_is_not_there_says_how_to_get_it),
