@@ -278,8 +278,8 @@ static void print_timings(const sdxl_turbo *model)
     const sdxl_turbo_timings *took = sdxl_turbo_timings_of(model);
     operators_cost costs[16];
     const size_t count = operators_costs(sdxl_turbo_operators(model), costs, 16);
-    printf("text encoders %8.3f s\nUNet          %8.3f s\nVAE           %8.3f s\ntotal         %8.3f s\n", took->text,
-           took->unet, took->vae, took->total);
+    printf("weights       %8.3f s\ntext encoders %8.3f s\nUNet          %8.3f s\nVAE           %8.3f s\n", took->load,
+           took->text, took->unet, took->vae);
     for (size_t i = 0; i < count; i++)
         printf("%-13s %8.3f s  %6.2f TFLOP/s  %llu calls\n", costs[i].kind, costs[i].seconds,
                costs[i].seconds > 0.0 ? 2e-12 * costs[i].macs / costs[i].seconds : 0.0,
@@ -301,9 +301,7 @@ static lumen_status paint(const image_options *options, const char *prompt, cons
     progress_open(&bar, PERCENT, !options->quiet);
     catch_interrupt();
     sdxl_turbo_watch(model, show_progress, &bar);
-    lumen_status status = sdxl_turbo_load(model, error);
-    if (status == LUMEN_OK)
-        status = sdxl_turbo_paint(model, &request, picture, error);
+    lumen_status status = sdxl_turbo_paint(model, &request, picture, error);
     progress_clear(&bar);
     return status;
 }
@@ -342,7 +340,7 @@ static int run(const image_options *options)
     if (status == LUMEN_OK && !options->quiet)
         printf("%s  %u x %u, %u step%s, seed %llu, %.2f s: %s\n", options->output, picture.width, picture.height,
                options->steps, options->steps > 1 ? "s" : "", (unsigned long long)options->seed,
-               sdxl_turbo_timings_of(model)->total, prompt);
+               sdxl_turbo_timings_of(model)->total - sdxl_turbo_timings_of(model)->load, prompt);
     if (status == LUMEN_OK && options->timings)
         print_timings(model);
     picture_free(&picture);
