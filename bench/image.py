@@ -204,7 +204,7 @@ def single_file(given):
         folder, name, place, piece, pieces, turned, *_ = line.split()
         places.setdefault(place, []).append((folder, name, int(turned)))
     # The last layer of the first text encoder, which nobody needs, and the encoder of the VAE are not named there.
-    files = {PART[0]: safe_open(parity.weights_path(given.folder, part), "pt") for part, PART in parity.PARTS.items()}
+    files = {about[0]: safe_open(parity.weights_path(given.folder, part), "pt") for part, about in parity.PARTS.items()}
     for name in files["text_encoder"].keys():
         places.setdefault("conditioner.embedders.0.transformer." + name, [("text_encoder", name, 0)])
 
