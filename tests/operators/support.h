@@ -2,7 +2,7 @@
  * support.h: an operation, computed by the plain back end and by another, compared.
  *
  *     static tensor two_layers(operators *run, const void *given) { ... op_linear(run, ...) ... }
- *     compare_with_plain(two_layers, &sizes);
+ *     compare_with_plain(state, two_layers, &sizes);
  *
  * Values are pseudo-random and representable in bf16, so that all back ends start from the same numbers.
  */
@@ -47,7 +47,13 @@ typedef struct difference {
 
 difference difference_of(const float *reference, const float *other, size_t count);
 
-/* The CPU's f32 within 2e-5 of the plain back end's largest value; its bf16 within 1.5 % of it and 0.6 % in all. */
-void compare_with_plain(operation what, const void *given);
+/* What a type's results may differ by; the state of tests that are run for both types. */
+typedef struct precision {
+    tensor_type type;
+    double largest, relative; /* see difference */
+} precision;
+
+/* Skips the test where this machine does not multiply bf16, or where Lumen was built without oneDNN. */
+void compare_with_plain(void **state, operation what, const void *given);
 
 #endif

@@ -30,7 +30,6 @@ static tensor apply_linear(operators *run, const void *given)
 
 static void a_linear_layer_of_any_number_of_rows_is_the_sum_of_products(void **state)
 {
-    (void)state;
     static const linear_case cases[] = {
         {1, 1, 320, 1280, true, ACTIVATION_NONE, false, false, false},
         {1, 77, 768, 96, false, ACTIVATION_NONE, false, false, false},
@@ -41,18 +40,17 @@ static void a_linear_layer_of_any_number_of_rows_is_the_sum_of_products(void **s
         {1, 1, 1, 1, true, ACTIVATION_NONE, false, false, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        compare_with_plain(apply_linear, &cases[i]);
+        compare_with_plain(state, apply_linear, &cases[i]);
 }
 
 static void what_follows_a_linear_layer_is_done_in_the_order_of_the_header(void **state)
 {
-    (void)state;
     static const activation all[] = {ACTIVATION_NONE,       ACTIVATION_SILU, ACTIVATION_GELU,
                                      ACTIVATION_QUICK_GELU, ACTIVATION_RELU, ACTIVATION_SIGMOID};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        compare_with_plain(apply_linear, &(linear_case){1, 40, 64, 96, true, all[i], false, false, false});
-        compare_with_plain(apply_linear, &(linear_case){1, 40, 64, 96, true, all[i], true, false, false});
-        compare_with_plain(apply_linear, &(linear_case){2, 20, 64, 96, true, all[i], true, true, true});
+        compare_with_plain(state, apply_linear, &(linear_case){1, 40, 64, 96, true, all[i], false, false, false});
+        compare_with_plain(state, apply_linear, &(linear_case){1, 40, 64, 96, true, all[i], true, false, false});
+        compare_with_plain(state, apply_linear, &(linear_case){2, 20, 64, 96, true, all[i], true, true, true});
     }
 }
 
@@ -66,10 +64,11 @@ static tensor apply_geglu(operators *run, const void *given)
 
 static void geglu_is_the_first_half_times_the_gelu_of_the_second(void **state)
 {
-    (void)state;
-    compare_with_plain(apply_geglu, &(linear_case){.pictures = 1, .rows = 256, .in = 128, .out = 512, .bias = true});
-    compare_with_plain(apply_geglu, &(linear_case){.pictures = 2, .rows = 33, .in = 64, .out = 1024, .bias = true});
-    compare_with_plain(apply_geglu, &(linear_case){.pictures = 1, .rows = 7, .in = 20, .out = 36});
+    compare_with_plain(state, apply_geglu,
+                       &(linear_case){.pictures = 1, .rows = 256, .in = 128, .out = 512, .bias = true});
+    compare_with_plain(state, apply_geglu,
+                       &(linear_case){.pictures = 2, .rows = 33, .in = 64, .out = 1024, .bias = true});
+    compare_with_plain(state, apply_geglu, &(linear_case){.pictures = 1, .rows = 7, .in = 20, .out = 36});
 }
 
 static tensor apply_joined(operators *run, const void *given)
@@ -93,8 +92,7 @@ static tensor apply_joined(operators *run, const void *given)
 
 static void joined_layers_give_columns_that_a_layer_can_read(void **state)
 {
-    (void)state;
-    compare_with_plain(apply_joined, NULL);
+    compare_with_plain(state, apply_joined, NULL);
 }
 
 /* ---- Convolutions ------------------------------------------------------------------------------------------ */
@@ -123,7 +121,6 @@ static tensor apply_convolution(operators *run, const void *given)
 
 static void convolutions_of_all_kinds_agree(void **state)
 {
-    (void)state;
     static const convolution_case cases[] = {
         {.pictures = 1, .height = 16, .width = 16, .in = 64, .out = 64, .kernel = 3, .how = {.padding = 1}},
         {.pictures = 1, .height = 12, .width = 20, .in = 4, .out = 32, .kernel = 3, .how = {.padding = 1}},
@@ -171,12 +168,11 @@ static void convolutions_of_all_kinds_agree(void **state)
          .upsample = true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        compare_with_plain(apply_convolution, &cases[i]);
+        compare_with_plain(state, apply_convolution, &cases[i]);
 }
 
 static void what_follows_a_convolution_is_done_in_the_order_of_the_header(void **state)
 {
-    (void)state;
     convolution_case base = {
         .pictures = 1, .height = 10, .width = 12, .in = 32, .out = 64, .kernel = 3, .how = {.padding = 1}};
     for (unsigned which = 0; which < 32; which++) {
@@ -186,10 +182,10 @@ static void what_follows_a_convolution_is_done_in_the_order_of_the_header(void *
         one.add = (which & 4) != 0;
         one.in_place = (which & 8) != 0;
         one.activation = which & 16 ? ACTIVATION_SILU : ACTIVATION_NONE;
-        compare_with_plain(apply_convolution, &one);
+        compare_with_plain(state, apply_convolution, &one);
         one.kernel = 1;
         one.how.padding = 0;
-        compare_with_plain(apply_convolution, &one);
+        compare_with_plain(state, apply_convolution, &one);
     }
 }
 
@@ -209,8 +205,7 @@ static tensor apply_two_sizes(operators *run, const void *given)
 
 static void a_convolution_serves_pictures_of_different_sizes(void **state)
 {
-    (void)state;
-    compare_with_plain(apply_two_sizes, NULL);
+    compare_with_plain(state, apply_two_sizes, NULL);
 }
 
 /* ---- Norms --------------------------------------------------------------------------------------------------- */
@@ -233,7 +228,6 @@ static tensor apply_group_norm(operators *run, const void *given)
 
 static void group_norms_agree_for_groups_of_any_size(void **state)
 {
-    (void)state;
     static const norm_case cases[] = {
         {1, 64, 320, 32, 0.0f, 1e-5f, ACTIVATION_SILU, true, true, false},
         {2, 50, 960, 32, 0.5f, 1e-6f, ACTIVATION_NONE, true, true, false},
@@ -243,7 +237,7 @@ static void group_norms_agree_for_groups_of_any_size(void **state)
         {1, 1000, 128, 32, 0.0f, 1e-6f, ACTIVATION_RELU, true, true, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        compare_with_plain(apply_group_norm, &cases[i]);
+        compare_with_plain(state, apply_group_norm, &cases[i]);
 }
 
 static tensor apply_row_norm(operators *run, const void *given)
@@ -256,7 +250,6 @@ static tensor apply_row_norm(operators *run, const void *given)
 
 static void layer_and_root_mean_square_norms_agree(void **state)
 {
-    (void)state;
     static const size_t channels[] = {1, 7, 16, 30, 77, 640, 1280, 768};
     for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++)
         for (unsigned which = 0; which < 8; which++) {
@@ -269,7 +262,7 @@ static void layer_and_root_mean_square_norms_agree(void **state)
                              .bias = (which & 2) != 0,
                              .centered = (which & 4) != 0};
             if (channels[i] > 1 || !one.centered)
-                compare_with_plain(apply_row_norm, &one);
+                compare_with_plain(state, apply_row_norm, &one);
         }
 }
 
@@ -308,7 +301,6 @@ static tensor apply_attention(operators *run, const void *given)
 
 static void attention_agrees_for_any_number_of_tokens(void **state)
 {
-    (void)state;
     static const attention_case cases[] = {
         {.pictures = 1, .tokens = 256, .keys = 256, .channels = 128, .heads = 2, .joined = true},
         {.pictures = 1, .tokens = 130, .keys = 77, .channels = 128, .heads = 2},
@@ -321,21 +313,20 @@ static void attention_agrees_for_any_number_of_tokens(void **state)
         {.pictures = 2, .tokens = 64, .keys = 128, .channels = 80, .heads = 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        compare_with_plain(apply_attention, &cases[i]);
+        compare_with_plain(state, apply_attention, &cases[i]);
 }
 
 static void causal_attention_sees_no_later_token_and_masks_are_added(void **state)
 {
-    (void)state;
     compare_with_plain(
-        apply_attention,
+        state, apply_attention,
         &(attention_case){
             .pictures = 1, .tokens = 77, .keys = 77, .channels = 128, .heads = 2, .causal = true, .joined = true});
     compare_with_plain(
-        apply_attention,
+        state, apply_attention,
         &(attention_case){.pictures = 2, .tokens = 50, .keys = 77, .channels = 64, .heads = 1, .masked = true});
     compare_with_plain(
-        apply_attention,
+        state, apply_attention,
         &(attention_case){
             .pictures = 1, .tokens = 20, .keys = 20, .channels = 32, .heads = 2, .causal = true, .masked = true});
 }
@@ -351,9 +342,8 @@ static tensor apply_activation(operators *run, const void *given)
 
 static void activations_agree(void **state)
 {
-    (void)state;
     for (unsigned which = ACTIVATION_NONE; which <= ACTIVATION_SIGMOID; which++)
-        compare_with_plain(apply_activation, &(activation){(activation)which});
+        compare_with_plain(state, apply_activation, &(activation){(activation)which});
 }
 
 static tensor apply_rest(operators *run, const void *given)
@@ -378,9 +368,8 @@ static tensor apply_rest(operators *run, const void *given)
 
 static void what_moves_and_mixes_values_agrees(void **state)
 {
-    (void)state;
     for (int which = 0; which < 10; which++)
-        compare_with_plain(apply_rest, &which);
+        compare_with_plain(state, apply_rest, &which);
 }
 
 static tensor apply_embedding(operators *run, const void *given)
@@ -398,8 +387,7 @@ static tensor apply_embedding(operators *run, const void *given)
 
 static void an_embedding_gives_the_rows_of_its_ids(void **state)
 {
-    (void)state;
-    compare_with_plain(apply_embedding, NULL);
+    compare_with_plain(state, apply_embedding, NULL);
 }
 
 static void weights_in_any_type_and_at_any_address_give_the_same_layer(void **state)
@@ -433,23 +421,43 @@ static void weights_in_any_type_and_at_any_address_give_the_same_layer(void **st
     free(values);
 }
 
+#define IN(type, test)                                                                                                 \
+    {                                                                                                                  \
+#test " in " #type, test, NULL, NULL, &type                                                                    \
+    }
+
 int main(void)
 {
+    static precision f32 = {TENSOR_F32, 2e-5, 1e-5}, bf16 = {TENSOR_BF16, 1.5e-2, 6e-3};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_linear_layer_of_any_number_of_rows_is_the_sum_of_products),
-        cmocka_unit_test(what_follows_a_linear_layer_is_done_in_the_order_of_the_header),
-        cmocka_unit_test(geglu_is_the_first_half_times_the_gelu_of_the_second),
-        cmocka_unit_test(joined_layers_give_columns_that_a_layer_can_read),
-        cmocka_unit_test(convolutions_of_all_kinds_agree),
-        cmocka_unit_test(what_follows_a_convolution_is_done_in_the_order_of_the_header),
-        cmocka_unit_test(a_convolution_serves_pictures_of_different_sizes),
-        cmocka_unit_test(group_norms_agree_for_groups_of_any_size),
-        cmocka_unit_test(layer_and_root_mean_square_norms_agree),
-        cmocka_unit_test(attention_agrees_for_any_number_of_tokens),
-        cmocka_unit_test(causal_attention_sees_no_later_token_and_masks_are_added),
-        cmocka_unit_test(activations_agree),
-        cmocka_unit_test(what_moves_and_mixes_values_agrees),
-        cmocka_unit_test(an_embedding_gives_the_rows_of_its_ids),
+        IN(f32, a_linear_layer_of_any_number_of_rows_is_the_sum_of_products),
+        IN(f32, what_follows_a_linear_layer_is_done_in_the_order_of_the_header),
+        IN(f32, geglu_is_the_first_half_times_the_gelu_of_the_second),
+        IN(f32, joined_layers_give_columns_that_a_layer_can_read),
+        IN(f32, convolutions_of_all_kinds_agree),
+        IN(f32, what_follows_a_convolution_is_done_in_the_order_of_the_header),
+        IN(f32, a_convolution_serves_pictures_of_different_sizes),
+        IN(f32, group_norms_agree_for_groups_of_any_size),
+        IN(f32, layer_and_root_mean_square_norms_agree),
+        IN(f32, attention_agrees_for_any_number_of_tokens),
+        IN(f32, causal_attention_sees_no_later_token_and_masks_are_added),
+        IN(f32, activations_agree),
+        IN(f32, what_moves_and_mixes_values_agrees),
+        IN(f32, an_embedding_gives_the_rows_of_its_ids),
+        IN(bf16, a_linear_layer_of_any_number_of_rows_is_the_sum_of_products),
+        IN(bf16, what_follows_a_linear_layer_is_done_in_the_order_of_the_header),
+        IN(bf16, geglu_is_the_first_half_times_the_gelu_of_the_second),
+        IN(bf16, joined_layers_give_columns_that_a_layer_can_read),
+        IN(bf16, convolutions_of_all_kinds_agree),
+        IN(bf16, what_follows_a_convolution_is_done_in_the_order_of_the_header),
+        IN(bf16, a_convolution_serves_pictures_of_different_sizes),
+        IN(bf16, group_norms_agree_for_groups_of_any_size),
+        IN(bf16, layer_and_root_mean_square_norms_agree),
+        IN(bf16, attention_agrees_for_any_number_of_tokens),
+        IN(bf16, causal_attention_sees_no_later_token_and_masks_are_added),
+        IN(bf16, activations_agree),
+        IN(bf16, what_moves_and_mixes_values_agrees),
+        IN(bf16, an_embedding_gives_the_rows_of_its_ids),
         cmocka_unit_test(weights_in_any_type_and_at_any_address_give_the_same_layer),
     };
     return cmocka_run_group_tests_name("operators", tests, NULL, NULL);

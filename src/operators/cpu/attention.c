@@ -4,7 +4,7 @@
  * more scores exist at once than threads times a tile's, and q, k, v are read where they are, whatever their stride.
  */
 
-#include "operators/cpu/cpu.h"
+#include "operators/cpu/attention.h"
 
 #include <math.h>
 
@@ -224,6 +224,10 @@ static size_t scratch_of(const primitive *made)
 void cpu_attention(operators *run, const attention_call *call, tensor *out)
 {
     parallel_enter(run);
+    if (run->type == TENSOR_BF16 && cpu_of(run)->tiles) {
+        attention_on_tiles(run, call, out);
+        return;
+    }
     size_t mark = operators_mark(run), keys = call->k->sizes[1];
     attending all = {.run = run, .call = call, .out = out, .tiles = (call->q->sizes[1] + TILE - 1) / TILE};
     if (!make_products(run, call, &all))

@@ -1,33 +1,12 @@
-/* The table of the CPU's back end; what the processor can do; opening and closing. */
+/* The table of the CPU's back end, opening and closing. */
 
-#include "operators/cpu/cpu.h"
+#include "operators/cpu/attention.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "operators/cpu/bf16.h"
 #include "operators/plain/plain.h"
-
-/* ---- The processor --------------------------------------------------------------------------------------------- */
-
-/* Whether it multiplies bf16 by itself; without that oneDNN would convert back and forth. */
-static bool multiplies_bf16(const char **how)
-{
-#if defined(__x86_64__)
-    unsigned eax, ebx, ecx, edx;
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl"))
-        return false;
-    /* Leaf 7: subleaf 0 names AMX (EDX bits 22 and 24), subleaf 1 AVX-512 bf16 (EAX bit 5). */
-    __asm__ volatile("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(7), "c"(0));
-    bool tiles = (edx >> 22 & 1u) != 0 && (edx >> 24 & 1u) != 0;
-    __asm__ volatile("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(7), "c"(1));
-    *how = tiles ? "bf16 AMX" : "bf16 AVX-512";
-    return (eax >> 5 & 1u) != 0;
-#else
-    (void)how;
-    return false;
-#endif
-}
 
 /* ---- Opening and closing ---------------------------------------------------------------------------------------- */
 
@@ -45,8 +24,7 @@ static void cpu_close(operators *run)
 
 static lumen_status cpu_open(operators *run, lumen_error *error)
 {
-    const char *how = "f32";
-    bool bf16 = multiplies_bf16(&how);
+    bool tiles, bf16 = bf16_multiplied(&tiles);
     if (run->type == TENSOR_NONE)
         run->type = bf16 ? TENSOR_BF16 : TENSOR_F32;
     if (run->type == TENSOR_BF16 && !bf16)
@@ -56,6 +34,7 @@ static lumen_status cpu_open(operators *run, lumen_error *error)
     if (device == NULL)
         return lumen_fail_memory(error, "the CPU's back end");
     run->device = device;
+    device->tiles = run->type == TENSOR_BF16 && attention_tiles_usable();
     dnnl_status_t status = dnnl_engine_create(&device->engine, dnnl_cpu, 0);
     if (status == dnnl_success)
         status = dnnl_stream_create(&device->stream, device->engine, dnnl_stream_default_flags);
@@ -65,7 +44,11 @@ static lumen_status cpu_open(operators *run, lumen_error *error)
     }
     const dnnl_version_t *version = dnnl_version();
     snprintf(run->description, sizeof run->description, "cpu (oneDNN %d.%d, %s, %u thread%s)", version->major,
-             version->minor, run->type == TENSOR_BF16 ? how : "f32", run->threads, run->threads == 1 ? "" : "s");
+             version->minor,
+             run->type != TENSOR_BF16 ? "f32"
+             : tiles                  ? "bf16 AMX"
+                                      : "bf16 AVX-512",
+             run->threads, run->threads == 1 ? "" : "s");
     return LUMEN_OK;
 }
 

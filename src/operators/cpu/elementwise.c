@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "operators/cpu/bf16.h"
 #include "operators/cpu/rows.h"
 
 /* Elements below which a second thread costs more than it brings. */
@@ -132,28 +133,26 @@ void cpu_add(operators *run, const tensor *a, const tensor *b, tensor *out)
     parallel_for(run, tensor_rows(a), row_grain(channels), add_range, &all);
 }
 
-ROWS_INLINE void geglu_rows(tensor_type type, const pairing *all, size_t from, size_t to)
+ROWS_DISPATCH
+static void geglu_f32(const float *value, const float *gate, float *out, size_t count)
 {
-    size_t bytes = tensor_type_bytes(type);
-    for (size_t row = from; row < to; row++) {
-        const char *value = (const char *)all->a + 2 * row * all->channels * bytes;
-        const char *gate = value + all->channels * bytes;
-        char *out = (char *)all->out + row * all->channels * bytes;
-        for (size_t c = 0; c < all->channels; c++)
-            row_store(type, out, c,
-                      row_load(type, value, c) * row_activation(ACTIVATION_GELU, row_load(type, gate, c)));
-    }
+    for (size_t i = 0; i < count; i++)
+        out[i] = value[i] * row_activation(ACTIVATION_GELU, gate[i]);
 }
 
-ROWS_DISPATCH
 static void geglu_range(void *argument, size_t from, size_t to, unsigned thread)
 {
     (void)thread;
     const pairing *all = argument;
-    if (all->type == TENSOR_BF16)
-        geglu_rows(TENSOR_BF16, all, from, to);
-    else
-        geglu_rows(TENSOR_F32, all, from, to);
+    size_t bytes = all->channels * tensor_type_bytes(all->type);
+    for (size_t row = from; row < to; row++) {
+        const void *value = (const char *)all->a + 2 * row * bytes, *gate = (const char *)value + bytes;
+        void *out = (char *)all->out + row * bytes;
+        if (all->type == TENSOR_BF16)
+            bf16_geglu(value, gate, out, all->channels);
+        else
+            geglu_f32(value, gate, out, all->channels);
+    }
 }
 
 void cpu_geglu(operators *run, const tensor *both, tensor *out)

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "operators/cpu/bf16.h"
 #include "operators/cpu/rows.h"
 
 /* ---- Group norm ----------------------------------------------------------------------------------------------- */
@@ -24,29 +25,16 @@ typedef struct group_norm {
     activation after;
 } group_norm;
 
-ROWS_INLINE void gather_pixels(tensor_type type, const char *x, size_t pixels, size_t channels, const float *first,
-                               float *restrict sum, float *restrict square)
+ROWS_DISPATCH
+static void gather_f32(const float *x, size_t pixels, size_t channels, const float *first, float *restrict sum,
+                       float *restrict square)
 {
-    for (size_t pixel = 0; pixel < pixels; pixel++) {
-        const char *row = x + pixel * channels * tensor_type_bytes(type);
+    for (size_t pixel = 0; pixel < pixels; pixel++, x += channels)
         for (size_t c = 0; c < channels; c++) {
-            float apart = row_load(type, row, c) - first[c];
+            float apart = x[c] - first[c];
             sum[c] += apart;
             square[c] += apart * apart;
         }
-    }
-}
-
-ROWS_DISPATCH
-static void gather_f32(const char *x, size_t pixels, size_t channels, const float *first, float *sum, float *square)
-{
-    gather_pixels(TENSOR_F32, x, pixels, channels, first, sum, square);
-}
-
-ROWS_DISPATCH
-static void gather_bf16(const char *x, size_t pixels, size_t channels, const float *first, float *sum, float *square)
-{
-    gather_pixels(TENSOR_BF16, x, pixels, channels, first, sum, square);
 }
 
 /* Sums in f32 run over a few pixels only. */
@@ -61,8 +49,11 @@ static void gather_range(void *argument, size_t from, size_t to, unsigned thread
     for (size_t pixel = from; pixel < to; pixel += GATHERED_PIXELS) {
         size_t count = to - pixel < GATHERED_PIXELS ? to - pixel : GATHERED_PIXELS;
         memset(sum, 0, 2 * channels * sizeof *sum);
-        (all->type == TENSOR_BF16 ? gather_bf16 : gather_f32)(all->x + pixel * bytes, count, channels, all->first, sum,
-                                                              square);
+        const void *x = all->x + pixel * bytes;
+        if (all->type == TENSOR_BF16)
+            bf16_gather(x, count, channels, all->first, sum, square);
+        else
+            gather_f32(x, count, channels, all->first, sum, square);
         for (size_t c = 0; c < channels; c++) {
             sums[c] += (double)sum[c];
             squares[c] += (double)square[c];
@@ -91,32 +82,36 @@ static void settle_group(const group_norm *all, const norm *layer, size_t from, 
     }
 }
 
-ROWS_INLINE void apply_pixels(tensor_type type, activation after, const group_norm *all, size_t from, size_t to)
+ROWS_INLINE void apply_pixels(activation after, const group_norm *all, size_t from, size_t to)
 {
-    size_t channels = all->channels, bytes = channels * tensor_type_bytes(type);
+    size_t channels = all->channels;
     const float *factor = all->factor, *shift = all->shift;
-    for (size_t pixel = from; pixel < to; pixel++) {
-        const char *x = all->x + pixel * bytes;
-        char *out = all->out + pixel * bytes;
+    const float *x = (const float *)(const void *)all->x + from * channels;
+    float *out = (float *)(void *)all->out + from * channels;
+    for (size_t pixel = from; pixel < to; pixel++, x += channels, out += channels)
         for (size_t c = 0; c < channels; c++)
-            row_store(type, out, c, row_activation(after, row_load(type, x, c) * factor[c] + shift[c]));
-    }
+            out[c] = row_activation(after, x[c] * factor[c] + shift[c]);
 }
 
 ROWS_DISPATCH
+static void apply_f32(const group_norm *all, size_t from, size_t to)
+{
+    if (all->after == ACTIVATION_SILU)
+        apply_pixels(ACTIVATION_SILU, all, from, to);
+    else
+        apply_pixels(ACTIVATION_NONE, all, from, to);
+}
+
 static void apply_range(void *argument, size_t from, size_t to, unsigned thread)
 {
     (void)thread;
     const group_norm *all = argument;
-    bool silu = all->after == ACTIVATION_SILU;
-    if (all->type == TENSOR_BF16 && silu)
-        apply_pixels(TENSOR_BF16, ACTIVATION_SILU, all, from, to);
-    else if (all->type == TENSOR_BF16)
-        apply_pixels(TENSOR_BF16, ACTIVATION_NONE, all, from, to);
-    else if (silu)
-        apply_pixels(TENSOR_F32, ACTIVATION_SILU, all, from, to);
+    size_t at = from * all->channels * sizeof(uint16_t);
+    if (all->type == TENSOR_BF16)
+        bf16_affine((const uint16_t *)(const void *)(all->x + at), (uint16_t *)(void *)(all->out + at), to - from,
+                    all->channels, all->factor, all->shift, all->after == ACTIVATION_SILU);
     else
-        apply_pixels(TENSOR_F32, ACTIVATION_NONE, all, from, to);
+        apply_f32(all, from, to);
 }
 
 static void normalize_picture(operators *run, const norm *layer, group_norm *all, size_t groups, float epsilon)
@@ -181,65 +176,55 @@ typedef struct row_norm {
     bool centered;
 } row_norm;
 
-ROWS_INLINE float sum_row(tensor_type type, const char *row, size_t count)
+ROWS_INLINE float sum_row(const float *row, size_t count)
 {
     float lanes[ROW_LANES] = {0};
     size_t i = 0;
     for (; i + ROW_LANES <= count; i += ROW_LANES)
         for (size_t lane = 0; lane < ROW_LANES; lane++)
-            lanes[lane] += row_load(type, row, i + lane);
+            lanes[lane] += row[i + lane];
     for (; i < count; i++)
-        lanes[0] += row_load(type, row, i);
+        lanes[0] += row[i];
     return row_lanes_sum(lanes);
 }
 
-ROWS_INLINE float sum_squares(tensor_type type, const char *row, size_t count, float mean)
+ROWS_INLINE float sum_squares(const float *row, size_t count, float mean)
 {
     float lanes[ROW_LANES] = {0};
     size_t i = 0;
     for (; i + ROW_LANES <= count; i += ROW_LANES)
-        for (size_t lane = 0; lane < ROW_LANES; lane++) {
-            float apart = row_load(type, row, i + lane) - mean;
-            lanes[lane] += apart * apart;
-        }
-    for (; i < count; i++) {
-        float apart = row_load(type, row, i) - mean;
-        lanes[0] += apart * apart;
-    }
+        for (size_t lane = 0; lane < ROW_LANES; lane++)
+            lanes[lane] += (row[i + lane] - mean) * (row[i + lane] - mean);
+    for (; i < count; i++)
+        lanes[0] += (row[i] - mean) * (row[i] - mean);
     return row_lanes_sum(lanes);
 }
 
-ROWS_INLINE void normalize_rows(tensor_type type, const row_norm *all, size_t from, size_t to)
+ROWS_DISPATCH
+static void normalize_f32(const float *x, float *out, size_t count, const row_norm *how)
 {
-    size_t channels = all->channels, bytes = channels * tensor_type_bytes(type);
-    for (size_t row = from; row < to; row++) {
-        const char *x = all->x + row * bytes;
-        char *out = all->out + row * bytes;
-        float mean = all->centered ? sum_row(type, x, channels) / (float)channels : 0.0f;
-        float square = sum_squares(type, x, channels, mean) / (float)channels;
-        float factor = 1.0f / sqrtf(square + all->epsilon);
-        const float *weight = all->weight, *bias = all->bias;
-        if (weight != NULL && bias != NULL)
-            for (size_t c = 0; c < channels; c++)
-                row_store(type, out, c, (row_load(type, x, c) - mean) * factor * weight[c] + bias[c]);
-        else if (weight != NULL)
-            for (size_t c = 0; c < channels; c++)
-                row_store(type, out, c, (row_load(type, x, c) - mean) * factor * weight[c]);
-        else
-            for (size_t c = 0; c < channels; c++)
-                row_store(type, out, c, (row_load(type, x, c) - mean) * factor);
-    }
+    float mean = how->centered ? sum_row(x, count) / (float)count : 0.0f;
+    float factor = 1.0f / sqrtf(sum_squares(x, count, mean) / (float)count + how->epsilon);
+    for (size_t c = 0; c < count; c++)
+        out[c] = (x[c] - mean) * factor;
+    for (size_t c = 0; how->weight != NULL && c < count; c++)
+        out[c] *= how->weight[c];
+    for (size_t c = 0; how->bias != NULL && c < count; c++)
+        out[c] += how->bias[c];
 }
 
-ROWS_DISPATCH
 static void normalize_range(void *argument, size_t from, size_t to, unsigned thread)
 {
     (void)thread;
     const row_norm *all = argument;
-    if (all->type == TENSOR_BF16)
-        normalize_rows(TENSOR_BF16, all, from, to);
-    else
-        normalize_rows(TENSOR_F32, all, from, to);
+    for (size_t row = from; row < to; row++) {
+        const void *x = all->x + row * all->channels * tensor_type_bytes(all->type);
+        void *out = all->out + row * all->channels * tensor_type_bytes(all->type);
+        if (all->type == TENSOR_BF16)
+            bf16_normalize(x, out, all->channels, all->weight, all->bias, all->epsilon, all->centered);
+        else
+            normalize_f32(x, out, all->channels, all);
+    }
 }
 
 void cpu_row_norm(operators *run, const norm *layer, const tensor *x, float epsilon, bool centered, tensor *out)

@@ -7,6 +7,30 @@
 #include <omp.h>
 #endif
 
+void parallel_enter(const operators *run)
+{
+#ifdef _OPENMP
+    omp_set_num_threads((int)run->threads);
+#else
+    (void)run;
+#endif
+}
+
+void parallel_plan_alone(const operators *run)
+{
+    (void)run;
+#ifdef _OPENMP
+    omp_set_num_threads(1);
+#endif
+}
+
+void parallel_plan_team(const operators *run)
+{
+    parallel_enter(run);
+}
+
+#ifdef _OPENMP
+
 /* ThreadSanitizer sees neither the start nor the end of a team, since libgomp is not compiled for it. It is told here
  * what both guarantee: a worker sees what came before, and what workers did is seen afterwards. */
 #if defined(__SANITIZE_THREAD__)
@@ -31,30 +55,6 @@ static inline void __tsan_release(void *address)
     (void)address;
 }
 #endif
-
-void parallel_enter(const operators *run)
-{
-#ifdef _OPENMP
-    omp_set_num_threads((int)run->threads);
-#else
-    (void)run;
-#endif
-}
-
-void parallel_plan_alone(const operators *run)
-{
-    (void)run;
-#ifdef _OPENMP
-    omp_set_num_threads(1);
-#endif
-}
-
-void parallel_plan_team(const operators *run)
-{
-    parallel_enter(run);
-}
-
-#ifdef _OPENMP
 
 typedef struct team {
     parallel_work work;

@@ -1,0 +1,364 @@
+/*
+ * Attention in bf16 on the tile registers of AMX.
+ *
+ * A tile register holds 16 rows of 64 bytes. One instruction multiplies 16 x 32 bf16 with 32 x 16 and adds to 16 x 16
+ * f32; its second factor lies in pairs: row r holds elements 2 r and 2 r + 1 of each of the 16 columns. So keys and
+ * values are packed into such tiles first (once for each head), with zeros up to whole tiles. Then each thread takes 32
+ * queries at a time: scores over all keys (f32, in its scratch memory), exponentials of them as bf16, those times the
+ * values, and the division by their sum. Intel 64 and IA-32 Architectures Software Developer's Manual, chapter 18.
+ */
+
+#include "operators/cpu/attention.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+
+#include <math.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "operators/cpu/bf16.h"
+#include "operators/cpu/bf16_vectors.h"
+
+#define TILES        __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")))
+#define TILES_INLINE static inline __attribute__((always_inline)) TILES
+
+enum {
+    TILE_ROWS = 16,
+    TILE_BYTES = 1024,
+    PAIRED = 32, /* bf16 in a row of a tile; also how many queries, keys or columns are taken at a time */
+    LANES = 16   /* f32 in a vector */
+};
+
+typedef struct tiles {
+    const attention_call *call;
+    tensor *out;
+    size_t size, keys;   /* of a head and of all keys, both up to whole tiles */
+    size_t packed_bytes; /* of the keys, and of the values, of one head */
+    char *packed_keys, *packed_values;
+    char *scratch;
+    size_t scratch_each;
+    size_t blocks; /* of queries, in a head */
+} tiles;
+
+bool attention_tiles_usable(void)
+{
+    /* Linux gives a process the tiles' state only when asked: arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA). */
+    enum { REQUEST = 0x1023, TILE_DATA = 18 };
+    bool has_tiles;
+    return bf16_multiplied(&has_tiles) && has_tiles && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+}
+
+static size_t whole(size_t count)
+{
+    return (count + PAIRED - 1) / PAIRED * PAIRED;
+}
+
+/* Rows of scratch memory lie a cache line further apart than they are long: at multiples of 4 KiB they would all fall
+ * into the same set of the cache. */
+static size_t score_stride(const tiles *all)
+{
+    return all->keys + LANES;
+}
+
+static size_t probability_stride(const tiles *all)
+{
+    return all->keys + PAIRED;
+}
+
+static size_t query_stride(const tiles *all)
+{
+    return all->size + PAIRED;
+}
+
+/* ---- Packing ------------------------------------------------------------------------------------------------- */
+
+static const char *row_of(const tensor *x, size_t row, size_t column)
+{
+    return (const char *)x->data + (row * tensor_stride(x) + column) * sizeof(uint16_t);
+}
+
+/* 16 keys become columns: pairs of elements are turned like a 16 x 16 matrix of 32 bits, in four rounds that exchange
+ * ever larger squares across the diagonal. */
+TILES_INLINE void turn(__m512i rows[16])
+{
+    __m512i half[16];
+    for (int i = 0; i < 16; i += 2) {
+        half[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        half[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 2; j++) {
+            rows[i + 2 * j] = _mm512_unpacklo_epi64(half[i + j], half[i + j + 2]);
+            rows[i + 2 * j + 1] = _mm512_unpackhi_epi64(half[i + j], half[i + j + 2]);
+        }
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 2; j++) {
+            half[8 * j + i] = _mm512_shuffle_i32x4(rows[8 * j + i], rows[8 * j + i + 4], 0x88);
+            half[8 * j + i + 4] = _mm512_shuffle_i32x4(rows[8 * j + i], rows[8 * j + i + 4], 0xdd);
+        }
+    for (int i = 0; i < 8; i++) {
+        rows[i] = _mm512_shuffle_i32x4(half[i], half[i + 8], 0x88);
+        rows[i + 8] = _mm512_shuffle_i32x4(half[i], half[i + 8], 0xdd);
+    }
+}
+
+/* Up to 32 elements of a row; what is missing counts as zero. */
+TILES_INLINE __m512i load_pairs(const char *row, size_t count)
+{
+    __mmask32 mask = count >= PAIRED ? 0xffffffffu : (1u << count) - 1u;
+    return _mm512_maskz_loadu_epi16(mask, row);
+}
+
+/* Keys of block `block` (16 keys) of a head: one tile for each 32 elements. */
+TILES
+static void pack_keys(const tiles *all, size_t n, size_t head, size_t block, char *to)
+{
+    const attention_call *call = all->call;
+    size_t keys = call->k->sizes[1], column = head * call->head_size;
+    for (size_t from = 0; from < all->size; from += PAIRED, to += TILE_BYTES) {
+        __m512i rows[TILE_ROWS];
+        size_t left = from < call->head_size ? call->head_size - from : 0;
+        for (size_t i = 0; i < TILE_ROWS; i++) {
+            size_t key = block * TILE_ROWS + i;
+            rows[i] = key < keys && left > 0 ? load_pairs(row_of(call->k, n * keys + key, column + from), left)
+                                             : _mm512_setzero_si512();
+        }
+        turn(rows);
+        for (size_t i = 0; i < TILE_ROWS; i++)
+            _mm512_storeu_si512(to + i * 64, rows[i]);
+    }
+}
+
+/* Values of 32 keys of a head: one tile for each 16 elements, in which two keys alternate. */
+TILES
+static void pack_values(const tiles *all, size_t n, size_t head, size_t block, char *to)
+{
+    const attention_call *call = all->call;
+    size_t keys = call->v->sizes[1], column = head * call->head_size;
+    for (size_t from = 0; from < all->size; from += TILE_ROWS)
+        for (size_t i = 0; i < TILE_ROWS; i++, to += 64) {
+            __m512i pair[2];
+            size_t left = from < call->head_size ? call->head_size - from : 0;
+            left = left < TILE_ROWS ? left : TILE_ROWS;
+            for (size_t j = 0; j < 2; j++) {
+                size_t key = block * PAIRED + 2 * i + j;
+                pair[j] = key < keys && left > 0 ? load_pairs(row_of(call->v, n * keys + key, column + from), left)
+                                                 : _mm512_setzero_si512();
+            }
+            __m512i first = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(pair[0]));
+            __m512i second = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(pair[1])), 16);
+            _mm512_storeu_si512(to, _mm512_or_si512(first, second));
+        }
+}
+
+/* Work is counted in blocks of 32 keys of a head. */
+static void pack_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    (void)thread;
+    const tiles *all = argument;
+    size_t blocks = all->keys / PAIRED, block_bytes = PAIRED * all->size * sizeof(uint16_t);
+    for (size_t index = from; index < to; index++) {
+        size_t block = index % blocks, head = index / blocks % all->call->heads, n = index / blocks / all->call->heads;
+        size_t at = (n * all->call->heads + head) * all->packed_bytes + block * block_bytes;
+        pack_keys(all, n, head, 2 * block, all->packed_keys + at);
+        pack_keys(all, n, head, 2 * block + 1, all->packed_keys + at + block_bytes / 2);
+        pack_values(all, n, head, block, all->packed_values + at);
+    }
+}
+
+/* ---- Products -------------------------------------------------------------------------------------------------- */
+
+/* Registers 0 to 3 are sums (two blocks of rows times two of columns), 4 and 5 rows, 6 and 7 columns. */
+TILES
+static void configure(void)
+{
+    struct {
+        uint8_t palette, start_row, reserved[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } __attribute__((packed)) whole_tiles = {.palette = 1};
+    for (int i = 0; i < 8; i++) {
+        whole_tiles.row_bytes[i] = 64;
+        whole_tiles.rows[i] = TILE_ROWS;
+    }
+    _tile_loadconfig(&whole_tiles);
+}
+
+/* 32 x 32 sums over `steps` tiles: rows `stride` bytes apart and a tile further each step; two columns of tiles, each
+ * `column_step` bytes further each step. The sums go to `to`, `to_stride` bytes apart. */
+TILES_INLINE void multiply(const char *rows, size_t stride, const char *columns, size_t second_column,
+                           size_t column_step, size_t steps, float *to, size_t to_stride)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (size_t step = 0; step < steps; step++) {
+        _tile_loadd(4, rows + step * 64, stride);
+        _tile_loadd(6, columns + step * column_step, 64);
+        _tile_loadd(5, rows + TILE_ROWS * stride + step * 64, stride);
+        _tile_loadd(7, columns + second_column + step * column_step, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    char *first = (char *)to, *second = first + TILE_ROWS * to_stride;
+    _tile_stored(0, first, to_stride);
+    _tile_stored(1, first + 64, to_stride);
+    _tile_stored(2, second, to_stride);
+    _tile_stored(3, second + 64, to_stride);
+}
+
+/* ---- Softmax --------------------------------------------------------------------------------------------------- */
+
+/* One query: scores over `keys` (whole tiles) of which `seen` count. Writes exponentials relative to the largest and
+ * returns 1 / their sum; 0 when no key counts. */
+TILES
+static float exponentials(float *scores, const float *mask, float scale, size_t seen, size_t keys, uint16_t *to)
+{
+    if (mask != NULL || scale < 0.0f) {
+        for (size_t i = 0; i < seen; i++)
+            scores[i] = scores[i] * scale + (mask != NULL ? mask[i] : 0.0f);
+        scale = 1.0f;
+    }
+    for (size_t i = seen; i < keys; i++)
+        scores[i] = -INFINITY;
+    __m512 most = _mm512_loadu_ps(scores), most_too = most;
+    for (size_t i = 0; i < keys; i += 2 * LANES) {
+        most = _mm512_max_ps(most, _mm512_loadu_ps(scores + i));
+        most_too = _mm512_max_ps(most_too, _mm512_loadu_ps(scores + i + LANES));
+    }
+    float largest = _mm512_reduce_max_ps(_mm512_max_ps(most, most_too));
+    if (!(largest > -INFINITY)) {
+        memset(to, 0, keys * sizeof *to);
+        return 0.0f;
+    }
+    const float log2_e = 1.44269504f;
+    const __m512 factor = _mm512_set1_ps(scale * log2_e), base = _mm512_set1_ps(-largest * scale * log2_e);
+    __m512 sum = _mm512_setzero_ps(), sum_too = sum;
+    for (size_t i = 0; i < keys; i += 2 * LANES) {
+        __m512 low = vector_power_of_two(_mm512_fmadd_ps(_mm512_loadu_ps(scores + i), factor, base));
+        __m512 high = vector_power_of_two(_mm512_fmadd_ps(_mm512_loadu_ps(scores + i + LANES), factor, base));
+        sum = _mm512_add_ps(sum, low);
+        sum_too = _mm512_add_ps(sum_too, high);
+        __m512bh both = _mm512_cvtne2ps_pbh(high, low);
+        memcpy(to + i, &both, sizeof both);
+    }
+    return 1.0f / _mm512_reduce_add_ps(_mm512_add_ps(sum, sum_too));
+}
+
+/* ---- 32 queries ---------------------------------------------------------------------------------------------------
+ */
+
+/* Columns [from, from + 32) of the result, of which the head has `count`. */
+TILES
+static void store_result(const float *sums, const float factors[PAIRED], size_t rows, size_t count, char *to,
+                         size_t stride)
+{
+    __mmask32 mask = count >= PAIRED ? 0xffffffffu : (1u << count) - 1u;
+    for (size_t row = 0; row < rows; row++) {
+        __m512 factor = _mm512_set1_ps(factors[row]);
+        __m512 low = _mm512_mul_ps(_mm512_loadu_ps(sums + row * PAIRED), factor);
+        __m512 high = _mm512_mul_ps(_mm512_loadu_ps(sums + row * PAIRED + LANES), factor);
+        __m512bh both = _mm512_cvtne2ps_pbh(high, low);
+        __m512i bits;
+        memcpy(&bits, &both, sizeof bits);
+        _mm512_mask_storeu_epi16(to + row * stride, mask, bits);
+    }
+}
+
+TILES
+static void attend_block(const tiles *all, size_t index, char *scratch)
+{
+    const attention_call *call = all->call;
+    size_t tokens = call->q->sizes[1], keys = call->k->sizes[1], channels = call->q->sizes[2];
+    size_t block = index % all->blocks, head = index / all->blocks % call->heads;
+    size_t n = index / all->blocks / call->heads, first = block * PAIRED, column = head * call->head_size;
+    size_t rows = tokens - first < PAIRED ? tokens - first : PAIRED;
+    const char *packed_keys = all->packed_keys + (n * call->heads + head) * all->packed_bytes;
+    const char *packed_values = all->packed_values + (n * call->heads + head) * all->packed_bytes;
+
+    float *scores = (float *)(void *)scratch;
+    uint16_t *probabilities = (uint16_t *)(scores + PAIRED * score_stride(all));
+    uint16_t *queries = probabilities + PAIRED * probability_stride(all);
+    float *sums = (float *)(void *)(queries + PAIRED * query_stride(all)), factors[PAIRED];
+
+    memset(queries, 0, PAIRED * query_stride(all) * sizeof *queries);
+    for (size_t row = 0; row < rows; row++)
+        memcpy(queries + row * query_stride(all), row_of(call->q, n * tokens + first + row, column),
+               call->head_size * sizeof *queries);
+
+    size_t column_bytes = all->size / PAIRED * TILE_BYTES; /* of 16 keys */
+    for (size_t key = 0; key < all->keys; key += PAIRED)
+        multiply((const char *)queries, query_stride(all) * sizeof *queries,
+                 packed_keys + key / TILE_ROWS * column_bytes, column_bytes, TILE_BYTES, all->size / PAIRED,
+                 scores + key, score_stride(all) * sizeof *scores);
+
+    for (size_t row = 0; row < rows; row++) {
+        size_t token = first + row, seen = call->causal && token < keys ? token + 1 : keys;
+        const float *mask = call->mask != NULL ? call->mask + token * keys : NULL;
+        factors[row] = exponentials(scores + row * score_stride(all), mask, call->scale, seen, all->keys,
+                                    probabilities + row * probability_stride(all));
+    }
+
+    size_t block_bytes = all->size / TILE_ROWS * TILE_BYTES; /* of 32 keys */
+    char *to = (char *)all->out->data + ((n * tokens + first) * channels + column) * sizeof(uint16_t);
+    for (size_t from = 0; from < call->head_size; from += PAIRED) {
+        multiply((const char *)probabilities, probability_stride(all) * sizeof *probabilities,
+                 packed_values + from / TILE_ROWS * TILE_BYTES, TILE_BYTES, block_bytes, all->keys / PAIRED, sums,
+                 PAIRED * sizeof *sums);
+        store_result(sums, factors, rows, call->head_size - from, to + from * sizeof(uint16_t),
+                     channels * sizeof(uint16_t));
+    }
+}
+
+TILES
+static void attend_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    const tiles *all = argument;
+    char *scratch = all->scratch + thread * all->scratch_each;
+    configure();
+    /* Rows without a query must be numbers too. */
+    memset(scratch, 0, all->scratch_each);
+    for (size_t index = from; index < to; index++)
+        attend_block(all, index, scratch);
+    _tile_release();
+}
+
+void attention_on_tiles(operators *run, const attention_call *call, tensor *out)
+{
+    size_t mark = operators_mark(run), heads = out->sizes[0] * call->heads;
+    tiles all = {.call = call,
+                 .out = out,
+                 .size = whole(call->head_size),
+                 .keys = whole(call->k->sizes[1]),
+                 .blocks = (call->q->sizes[1] + PAIRED - 1) / PAIRED};
+    all.packed_bytes = all.size * all.keys * sizeof(uint16_t);
+    all.scratch_each = PAIRED * (score_stride(&all) * sizeof(float) + probability_stride(&all) * sizeof(uint16_t) +
+                                 query_stride(&all) * sizeof(uint16_t) + PAIRED * sizeof(float));
+    all.packed_keys = op_empty_of(run, TENSOR_U8, 2, (size_t[]){heads, all.packed_bytes}).data;
+    all.packed_values = op_empty_of(run, TENSOR_U8, 2, (size_t[]){heads, all.packed_bytes}).data;
+    all.scratch = op_empty_of(run, TENSOR_U8, 2, (size_t[]){run->threads, all.scratch_each}).data;
+    if (!operators_failed(run)) {
+        parallel_for(run, heads * (all.keys / PAIRED), 4, pack_range, &all);
+        parallel_for(run, heads * all.blocks, 1, attend_range, &all);
+    }
+    operators_release(run, mark);
+}
+
+#else
+
+bool attention_tiles_usable(void)
+{
+    return false;
+}
+
+void attention_on_tiles(operators *run, const attention_call *call, tensor *out)
+{
+    (void)call;
+    (void)out;
+    operators_fail(run, LUMEN_ERROR_UNAVAILABLE, "this processor has no tile registers");
+}
+
+#endif

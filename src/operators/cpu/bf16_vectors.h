@@ -1,0 +1,51 @@
+/*
+ * bf16_vectors.h: functions of vectors of 16 f32 for the files that are written in AVX-512 by hand.
+ */
+#ifndef LUMEN_OPERATORS_CPU_BF16_VECTORS_H
+#define LUMEN_OPERATORS_CPU_BF16_VECTORS_H
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VECTORS        __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define VECTORS_INLINE static inline __attribute__((always_inline)) VECTORS
+
+/* 2^x within 5e-5 of it for x in [-126, 127]; below, 2^-126. The nearest integer goes into the exponent, the rest
+ * through a Taylor polynomial. */
+VECTORS_INLINE __m512 vector_power_of_two(__m512 x)
+{
+    const __m512 round = _mm512_set1_ps(0x1.8p23f); /* adding it leaves the nearest integer in the low bits */
+    x = _mm512_max_ps(x, _mm512_set1_ps(-126.0f));
+    __m512 shifted = _mm512_add_ps(x, round);
+    __m512 r = _mm512_sub_ps(x, _mm512_sub_ps(shifted, round));
+    __m512 power = _mm512_fmadd_ps(_mm512_set1_ps(9.6181291e-3f), r, _mm512_set1_ps(5.5504109e-2f));
+    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(2.4022651e-1f));
+    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(6.9314718e-1f));
+    power = _mm512_fmadd_ps(power, r, _mm512_set1_ps(1.0f));
+    __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(power), exponent));
+}
+
+/* The first `count` (at most 16) of a mask's elements. */
+VECTORS_INLINE __mmask16 vector_mask(size_t count)
+{
+    return count >= 16 ? (__mmask16)0xffffu : (__mmask16)((1u << count) - 1u);
+}
+
+/* 16 bf16 as f32; those outside of the mask are not read and count as 0. */
+VECTORS_INLINE __m512 vector_load(const uint16_t *from, __mmask16 mask)
+{
+    __m256i half = _mm256_maskz_loadu_epi16(mask, from);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+VECTORS_INLINE void vector_store(uint16_t *to, __mmask16 mask, __m512 values)
+{
+    __m256bh half = _mm512_cvtneps_pbh(values);
+    __m256i bits;
+    memcpy(&bits, &half, sizeof bits);
+    _mm256_mask_storeu_epi16(to, mask, bits);
+}
+
+#endif
