@@ -12,8 +12,10 @@ import json
 import os
 import pty
 import random
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -521,6 +523,28 @@ def a_length_that_promises_too_much_is_a_broken_transfer(folder):
 
 
 @test
+def an_empty_answer_is_no_file(folder):
+    model = Model(folder, known=False)
+    with Hub(lambda request: request.send(b"" if request.attempt == 1 else model.content_of(request))) as hub:
+        model.pull(hub)
+        model.check()
+
+
+@test
+def a_refusal_without_end_ends(folder):
+    model = Model(folder)
+
+    def answer(request):
+        request.head(404, Connection="close")
+        while True:
+            request.write(bytes(65536))
+
+    with Hub(answer) as hub:
+        _, error = model.pull(hub, status=1)
+        assert "404" in error and len(hub.requests) == 1, error
+
+
+@test
 def the_hubs_own_hash_is_believed_where_none_is_known(folder):
     model = Model(folder, known=False)
     right = hashlib.sha256(model.files["a.bin"]).hexdigest()
@@ -647,6 +671,22 @@ def a_token_that_would_be_more_than_a_header_is_refused(folder):
     with Hub(lambda request: request.send(model.content_of(request))) as hub:
         _, error = model.pull(hub, environment={"LUMEN_HUB_TOKEN": "a\r\nX-Evil: 1"}, status=1)
         assert "token" in error and hub.requests == [], error
+
+
+@test
+def a_certificate_that_nobody_vouches_for_is_refused(folder):
+    if shutil.which("openssl") is None:
+        return "no openssl to make a certificate"
+    model = Model(folder)
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                           "-keyout", folder / "key", "-out", folder / "certificate"], capture_output=True)
+    assert made.returncode == 0, made.stderr
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate", folder / "key")
+    with Hub(lambda request: request.send(model.content_of(request))) as hub:
+        hub.server.socket = context.wrap_socket(hub.server.socket, server_side=True)
+        _, error = model.pull(hub.url.replace("http:", "https:"), environment=TOKEN, status=1)
+        assert "certificate" in error and hub.requests == [], error
 
 
 @test
