@@ -323,7 +323,7 @@ def a_transfer_that_stalls_begins_anew(folder):
         hub.released.wait(30)
 
     with Hub(answer) as hub:
-        model.pull(hub, "--stall-seconds", 1)
+        model.pull(hub, "--stall-seconds", 1, seconds=15)
         model.check()
         assert hub.requests[1].start == 50000
 
