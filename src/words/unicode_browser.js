@@ -23,18 +23,21 @@ mergeInto(LibraryManager.library, {
     return [/\p{Z}/u, /\p{Cc}/u, /\p{Cf}/u, /\p{Nd}/u, /\p{P}/u].findIndex((one) => one.test(text)) + 1;
   },
 
-  // JavaScript has no case folding, only cases: the lower case of the upper case of a character is its folding, but for
-  // what folds to capitals (Cherokee) and for letters that share their capitals with others.
+  // JavaScript has no case folding, only cases. The lower case of the upper case of the lower case of a character is its
+  // folding (the long way for the capital sharp s), but for the dotless i, which shares its capital with another letter,
+  // and Cherokee, which folds to capitals.
   $unicodeFold: function (one) {
     if (one === '\u0131') return one;
-    return one.toUpperCase().toLowerCase();
+    return /[\u13a0-\u13fd\uab70-\uabbf]/.test(one) ? one.toUpperCase()
+      : one.toLowerCase().toUpperCase().toLowerCase();
   },
 
   browser_decompose__deps: ['$unicodeText', '$unicodeStore', '$unicodeFold'],
   browser_decompose: function (characters, count, fold, out, limit) {
-    let text = unicodeText(characters, count).normalize('NFKD');
-    if (fold) text = Array.from(text, unicodeFold).join('').normalize('NFKD');
-    return unicodeStore(text, out, limit);
+    let text = unicodeText(characters, count);
+    // Character by character, as folding is defined: what it gives may be ordered anew only afterwards.
+    if (fold) text = Array.from(text, (one) => Array.from(one.normalize('NFKD'), unicodeFold).join('')).join('');
+    return unicodeStore(text.normalize('NFKD'), out, limit);
   },
 
   browser_compose__deps: ['$unicodeText', '$unicodeStore'],
