@@ -17,7 +17,8 @@ static const float ROOM = 1.16f;                    /* around the shape, for its
 
 void orbit_open(orbit *camera)
 {
-    *camera = (orbit){.turning = true, .rest = TURN_AGAIN_SECONDS, .radius = 1.0f, .goal_radius = 1.0f, .wide = 1.0f, .tall = 1.0f};
+    *camera = (orbit){
+        .turning = true, .rest = TURN_AGAIN_SECONDS, .radius = 1.0f, .goal_radius = 1.0f, .wide = 1.0f, .tall = 1.0f};
     orbit_again(camera);
 }
 

@@ -19,7 +19,7 @@ typedef struct orbit {
     vec3 center, goal_center;
     float radius, goal_radius;
     float wide, tall, goal_wide, goal_tall; /* half of what must be seen, whatever the turn */
-    float turn_speed; /* radians a second, eased */
+    float turn_speed;                       /* radians a second, eased */
 } orbit;
 
 typedef struct orbit_view {

@@ -19,8 +19,8 @@ enum { PICK_PIXELS = 9, GLOW_PIXELS = 256, GLOW_PARTICLES = 2048 };
 
 typedef struct points_program {
     GLuint program;
-    GLint side_bits, stride, view_projection, eye, toward_light, radius, focal, smallest, brightness, depths, tint, twinkle,
-        seconds, true_colors, parts, solid, veil, mirror;
+    GLint side_bits, stride, view_projection, eye, toward_light, radius, focal, smallest, brightness, depths, tint,
+        twinkle, seconds, true_colors, parts, solid, veil, mirror;
 } points_program;
 
 struct painter {

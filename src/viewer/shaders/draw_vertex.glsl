@@ -82,7 +82,7 @@ void main()
     float seed = particle_seed(uint(index));
     float depth = clamp((gl_Position.w - depths.x) * depths.y, 0.0, 1.0);
     float own_light = own.a * brightness * (1.0 + twinkle * sin(seconds * (1.0 + 2.0 * seed) + 40.0 * seed));
-    own_light *= 1.0 - 0.45 * depth;
+    own_light *= (1.0 - 0.45 * depth) * mix(0.38, 1.0, solid); /* what shines through adds up */
     float drawn = max(size, smallest);
     float cover = seen * min(1.0, (size * size) / (drawn * drawn));
     vec3 lit = base * light + shine * 0.4;
