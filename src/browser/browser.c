@@ -1,8 +1,8 @@
 #include "browser/internal.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "files/files.h"
@@ -49,8 +49,7 @@ const char *browser_version(void)
 
 size_t browser_memory(void)
 {
-    /* The end of the heap, which grows and never shrinks. */
-    return (size_t)sbrk(0);
+    return (size_t)mallinfo().uordblks;
 }
 
 /* ---- Shapes ---------------------------------------------------------------------------------------------- */

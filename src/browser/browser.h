@@ -34,7 +34,7 @@ BROWSER_API const char *browser_message(const browser *one);
 
 BROWSER_API const char *browser_version(void);
 
-/* The most memory that was ever needed at once, in bytes, with the tables. */
+/* The memory that is taken now, in bytes, without the tables. */
 BROWSER_API size_t browser_memory(void);
 
 /* ---- Shapes ---------------------------------------------------------------------------------------------- */

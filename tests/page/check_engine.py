@@ -61,18 +61,16 @@ class Page:
         self.page.goto(f"{service.url}/engine.js")
         self.page.evaluate("""(canvas) => {
           document.body.replaceChildren();
-          if (canvas) document.body.append(Object.assign(document.createElement('canvas'), { width: 160, height: 120 }));
+          if (canvas) document.body.append(Object.assign(document.createElement('canvas'), { width: 120, height: 90 }));
           window.sha = async (array) => Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', array)),
             (byte) => byte.toString(16).padStart(2, '0')).join('');
           window.attempt = (make) => { try { return make(); } catch (fault) { return { refused: fault.message }; } };
           window.base64 = (bytes) => { let text = ''; for (const byte of bytes) text += String.fromCharCode(byte); return btoa(text); };
-          window.frames = (count, until) => new Promise((done) => {
-            const draw = (now) => {
-              engine.frame(now / 1000);
-              if (--count > 0 && !(until && until())) requestAnimationFrame(draw); else done(count > 0);
-            };
-            requestAnimationFrame(draw);
-          });
+          // A clock of our own: as many frames as are asked for, a twentieth of a second apart, however slow the machine.
+          let now = 0;
+          window.frames = (count, until = () => false) => {
+            while (count-- > 0 && !until()) engine.frame(now += 0.05);
+          };
           window.open = async (settings) => {
             const { openEngine } = await import('/engine.js');
             const canvas = document.querySelector('canvas');
@@ -162,12 +160,12 @@ def a_file_has_the_same_bytes_here_and_there():
     words = ["horse", "a red car", "star", "the Zürich Straßenbahn", 'a "quoted" \\ fish']
     with Page() as page:
         here = page.open().run("""(words) => words.map((word) => {
-          const shape = engine.make(word);
+          const shape = engine.make(word, { seed: 77 });
           return Object.fromEntries(['ply', 'stl', 'glb'].map((format) => [format, base64(engine.file(shape, format))]));
         })""", words)
     import base64
     for word, files in zip(words, here):
-        key = served(word)["key"]
+        key = served(word, seed=77)["key"]
         for format, text in files.items():
             mine, theirs = base64.b64decode(text), service.get(f"/shapes/{key}.{format}").content
             if format == "glb":
@@ -287,7 +285,7 @@ def a_refusal_is_a_sentence_that_helps():
 
 SHOW = """async (word) => {
   engine.show(engine.make(word));
-  await frames(400, () => engine.phase() === 'move');
+  frames(100, () => engine.phase() === 'move');
   return engine.phase();
 }"""
 
@@ -300,7 +298,7 @@ def a_shape_is_shown_and_its_particles_stand_on_its_points():
         assert page.run(SHOW, "chair") == "move"
         farthest, parts = page.run("""async () => {
           const shape = engine.make('chair');
-          await frames(60);
+          frames(60);
           const now = engine.read();
           let farthest = 0;
           for (let i = 0; i < 3 * 2048; i++) farthest = Math.max(farthest, Math.abs(now.positions[i] - shape.positions[i]));
@@ -311,7 +309,7 @@ def a_shape_is_shown_and_its_particles_stand_on_its_points():
         facts = page.run("engine.facts()")
         assert facts["particles"] == 64 * 64 and facts["frames"] > 0 and facts["version"]
         assert len(page.run("engine.partColors()")) == 3
-        assert page.run("engine.frame(performance.now() / 1000)") in (True, False)
+        assert page.run("engine.frame(99)") in (True, False)
     return f"float targets: {facts['floatTargets']}, {facts['frameCpuMs']:.2f} ms of the page's thread a frame"
 
 
@@ -324,11 +322,11 @@ def a_lost_context_comes_back_with_the_sculpture():
       const gone = happens('webglcontextlost');
       extension.loseContext();
       await gone;
-      const without = [engine.frame(performance.now() / 1000), engine.facts().particles, engine.partAt(80, 60)];
+      const without = [engine.frame(1), engine.facts().particles, engine.partAt(60, 45)];
       const back = happens('webglcontextrestored');
       extension.restoreContext();
       await back;
-      await frames(400, () => engine.phase() === 'move');
+      frames(100, () => engine.phase() === 'move');
       return { without, phase: engine.phase(), particles: engine.facts().particles, parts: new Set(engine.read().parts).size };
     }"""
     with Page(canvas=True, expected=("CONTEXT_LOST",)) as page:
@@ -352,8 +350,8 @@ def a_plan_made_by_hand_moves_the_part_that_it_names():
           const bend = engine.primitives().find((one) => one.name === 'oscillate_translate');
           engine.plan([{ row: 2, primitive: bend.id, axis_x: 0, axis_y: 1, axis_z: 0, amplitude: 0.4, frequency: 1 }]);
           const least = [9, 9, 9, 9], most = [-9, -9, -9, -9];
-          for (let round = 0; round < 12; round++) {
-            await frames(10);
+          for (let round = 0; round < 20; round++) {
+            frames(2);
             const { positions, parts } = engine.read();
             const first = [1, 2, 3].map((part) => parts.indexOf(part));
             first.forEach((index, k) => {
@@ -404,30 +402,27 @@ def what_is_missing_is_said_in_words():
 def two_hundred_words_leave_the_memory_flat():
     with Page(canvas=True) as page:
         page.open(side=64)
-        after = page.run("""async (words) => {
-          const round = async () => {
-            for (const [count, word] of words.entries()) {
-              const shape = engine.make(word);
-              engine.show(shape);
-              attempt(() => engine.make('123'));
-              if (count % 10 === 0) {
-                engine.file(shape, 'glb');
-                await frames(1);
-              }
+        after = page.run("""(words) => [0, 1, 2].map(() => {
+          for (const [count, word] of [...words, words[0]].entries()) {
+            engine.show(engine.make(word));
+            attempt(() => engine.make('123'));
+            if (count % 10 === 0) {
+              engine.file(engine.make(word), 'glb');
+              frames(1);
             }
-            return engine.facts().memoryBytes;
-          };
-          return [await round(), await round()];
-        }""", everyday[:100])
-        assert after[0] == after[1], f"the second hundred took {after[1] - after[0]} bytes more"
-        # An engine that is closed gives everything back: each of these would need some megabytes of its own.
+          }
+          return engine.facts().memoryBytes;
+        })""", everyday[:67])
+        # The first round fills what is kept for the next word; a shape's JSON may be a few bytes longer or shorter.
+        assert abs(after[2] - after[1]) < 5000, f"it grows: {after}"
+        # An engine that is closed gives everything back.
         left = page.run("""async () => {
           const { openEngine } = await import('/engine.js');
           for (let i = 0; i < 5; i++) { const one = await openEngine(null); one.make('cat'); one.close(); }
           return engine.facts().memoryBytes;
         }""")
-        assert left == after[1]
-    return f"{after[1] / 1e6:.1f} MB"
+        assert left == after[2], f"{left - after[2]} bytes stay behind"
+    return f"{after[2] / 1e6:.1f} MB"
 
 
 @test
