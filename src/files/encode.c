@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <utf8proc.h>
+
+#include "base/utf8.h"
 
 void files_base64(buffer *out, const void *bytes, size_t size)
 {
@@ -34,14 +35,14 @@ static size_t escape_character(const unsigned char *text, size_t size, char esca
         snprintf(escaped, 16, "%c", text[0]);
         return 1;
     }
-    utf8proc_int32_t code = -1;
-    utf8proc_ssize_t length = utf8proc_iterate(text, (utf8proc_ssize_t)size, &code);
-    if (length <= 0 || code < 0x80) {
+    int32_t code;
+    size_t length = utf8_decode(text, size, &code);
+    if (length == 0 || code < 0x80) {
         snprintf(escaped, 16, "\\x%02x", text[0]);
         return 1;
     }
     snprintf(escaped, 16, code < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)code);
-    return (size_t)length;
+    return length;
 }
 
 void files_escape(buffer *out, const char *text, size_t limit)

@@ -64,6 +64,12 @@ lumen_status files_stl(const lumen_shape *shape, buffer *out, lumen_error *error
  * concept, verb, text and motion. Seeds above 2^63 - 1, which no request can carry, become a string. */
 lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *error);
 
+/* The object of files_json without its long arrays: positions, part_ids, attachments. */
+lumen_status files_json_facts(const lumen_shape *shape, buffer *out, lumen_error *error);
+
+/* Appends the (N) attachments as bytes, 255 at the extremity; zeros for a shape without them. */
+void files_attachments(const lumen_shape *shape, buffer *out);
+
 /* A picture of the shape with its legend as PNG, `size` by `size` pixels; 0: 1024. */
 lumen_status files_picture(const lumen_shape *shape, uint32_t size, buffer *out, lumen_error *error);
 

@@ -7,8 +7,8 @@
  */
 #include "base/error.h"
 #include "base/vector.h"
+#include "files/document.h"
 #include "files/internal.h"
-#include "files/json.h"
 #include "picture/color.h"
 
 #include <inttypes.h>
@@ -28,40 +28,62 @@ enum {
 };
 #define GLB_MAGIC 0x46546c67u
 
-typedef struct document {
-    json_t *nodes, *meshes, *materials, *accessors, *views;
-    json_t *children; /* of the root node */
+typedef struct gltf_document {
+    document_value *nodes, *meshes, *materials, *accessors, *views;
     buffer numbers;
     color_decoder decoder;
     bool failed; /* memory ran out somewhere */
-} document;
+} gltf_document;
 
-/* Appends to an array of the document and returns the index there. Takes over `value`; NULL fails the document. */
-static int add(document *gltf, json_t *array, json_t *value)
+/* Sets a member. Takes over `value`; NULL fails the document. */
+static void set(gltf_document *gltf, document_value *object, const char *name, document_value *value)
 {
-    size_t index = json_array_size(array);
-    if (json_array_append_new(array, value) != 0)
+    if (!document_set(object, name, value))
         gltf->failed = true;
-    return (int)index;
 }
 
-/* Describes the numbers appended since `start` as a view and an accessor, and returns the accessor's index. */
-static int add_accessor(document *gltf, size_t start, int target, int component, const char *type, size_t count,
-                        bool normalized)
+static void set_integer(gltf_document *gltf, document_value *object, const char *name, size_t number)
 {
-    json_t *view = json_pack("{s:i, s:I, s:I, s:i}", "buffer", 0, "byteOffset", (json_int_t)start, "byteLength",
-                             (json_int_t)(gltf->numbers.size - start), "target", target);
-    int view_index = add(gltf, gltf->views, view);
-    json_t *accessor = json_pack("{s:i, s:i, s:I, s:s}", "bufferView", view_index, "componentType", component, "count",
-                                 (json_int_t)count, "type", type);
-    if (normalized && json_object_set_new(accessor, "normalized", json_true()) != 0)
+    set(gltf, object, name, document_integer(number));
+}
+
+/* Appends to an array and returns the index there. Takes over `value`; NULL fails the document. */
+static size_t add(gltf_document *gltf, document_value *array, document_value *value)
+{
+    size_t index = document_count(array);
+    if (!document_add(array, value))
         gltf->failed = true;
-    return add(gltf, gltf->accessors, accessor);
+    return index;
+}
+
+static document_value *reals(gltf_document *gltf, const float *numbers, size_t count)
+{
+    document_value *array = document_array();
+    for (size_t i = 0; i < count; i++)
+        add(gltf, array, document_real((double)numbers[i]));
+    return array;
+}
+
+/* Describes the numbers appended since `start` as a view, and makes an accessor of it that may be added to. */
+static document_value *make_accessor(gltf_document *gltf, size_t start, size_t target, size_t component,
+                                     const char *type, size_t count)
+{
+    document_value *view = document_object();
+    set_integer(gltf, view, "buffer", 0);
+    set_integer(gltf, view, "byteOffset", start);
+    set_integer(gltf, view, "byteLength", gltf->numbers.size - start);
+    set_integer(gltf, view, "target", target);
+    document_value *accessor = document_object();
+    set_integer(gltf, accessor, "bufferView", add(gltf, gltf->views, view));
+    set_integer(gltf, accessor, "componentType", component);
+    set_integer(gltf, accessor, "count", count);
+    set(gltf, accessor, "type", document_text(type));
+    return accessor;
 }
 
 /* ---- The arrays of a part ----------------------------------------------------------------------- */
 
-static int add_positions(document *gltf, const lumen_mesh *mesh)
+static size_t add_positions(gltf_document *gltf, const lumen_mesh *mesh)
 {
     size_t start = gltf->numbers.size;
     float low[3] = {INFINITY, INFINITY, INFINITY}, high[3] = {-INFINITY, -INFINITY, -INFINITY};
@@ -73,16 +95,14 @@ static int add_positions(document *gltf, const lumen_mesh *mesh)
             buffer_f32(&gltf->numbers, value);
         }
     }
-    int index = add_accessor(gltf, start, TARGET_VERTICES, TYPE_FLOAT, "VEC3", mesh->vertex_count, false);
-    json_t *bounds = json_pack("{s:[f,f,f], s:[f,f,f]}", "min", (double)low[0], (double)low[1], (double)low[2], "max",
-                               (double)high[0], (double)high[1], (double)high[2]);
-    if (json_object_update_new(json_array_get(gltf->accessors, (size_t)index), bounds) != 0)
-        gltf->failed = true;
-    return index;
+    document_value *accessor = make_accessor(gltf, start, TARGET_VERTICES, TYPE_FLOAT, "VEC3", mesh->vertex_count);
+    set(gltf, accessor, "min", reals(gltf, low, 3));
+    set(gltf, accessor, "max", reals(gltf, high, 3));
+    return add(gltf, gltf->accessors, accessor);
 }
 
 /* Normals brought to length one again: the format asks for more than the sampler does. */
-static int add_normals(document *gltf, const lumen_mesh *mesh)
+static size_t add_normals(gltf_document *gltf, const lumen_mesh *mesh)
 {
     size_t start = gltf->numbers.size;
     for (size_t i = 0; i < mesh->vertex_count; i++) {
@@ -92,11 +112,12 @@ static int add_normals(document *gltf, const lumen_mesh *mesh)
         buffer_f32(&gltf->numbers, normal.y);
         buffer_f32(&gltf->numbers, normal.z);
     }
-    return add_accessor(gltf, start, TARGET_VERTICES, TYPE_FLOAT, "VEC3", mesh->vertex_count, false);
+    return add(gltf, gltf->accessors,
+               make_accessor(gltf, start, TARGET_VERTICES, TYPE_FLOAT, "VEC3", mesh->vertex_count));
 }
 
 /* Vertex colors as what they are of `brightest`, so that the eight bits serve the range that is used. */
-static int add_colors(document *gltf, const lumen_mesh *mesh, const float brightest[3])
+static size_t add_colors(gltf_document *gltf, const lumen_mesh *mesh, const float brightest[3])
 {
     size_t start = gltf->numbers.size;
     for (size_t i = 0; i < mesh->vertex_count; i++) {
@@ -108,10 +129,13 @@ static int add_colors(document *gltf, const lumen_mesh *mesh, const float bright
         }
         buffer_append(&gltf->numbers, color, sizeof color);
     }
-    return add_accessor(gltf, start, TARGET_VERTICES, TYPE_UNSIGNED_BYTE, "VEC4", mesh->vertex_count, true);
+    document_value *accessor =
+        make_accessor(gltf, start, TARGET_VERTICES, TYPE_UNSIGNED_BYTE, "VEC4", mesh->vertex_count);
+    set(gltf, accessor, "normalized", document_boolean(true));
+    return add(gltf, gltf->accessors, accessor);
 }
 
-static int add_triangles(document *gltf, const lumen_mesh *mesh)
+static size_t add_triangles(gltf_document *gltf, const lumen_mesh *mesh)
 {
     size_t start = gltf->numbers.size;
     for (size_t i = 0; i < mesh->triangle_count; i++) {
@@ -120,14 +144,14 @@ static int add_triangles(document *gltf, const lumen_mesh *mesh)
             for (int corner = 0; corner < 3; corner++)
                 buffer_u32(&gltf->numbers, triangle[corner]);
     }
-    return add_accessor(gltf, start, TARGET_INDICES, TYPE_UNSIGNED_INT, "SCALAR", (gltf->numbers.size - start) / 4,
-                        false);
+    size_t count = (gltf->numbers.size - start) / 4;
+    return add(gltf, gltf->accessors, make_accessor(gltf, start, TARGET_INDICES, TYPE_UNSIGNED_INT, "SCALAR", count));
 }
 
 /* ---- Parts ---------------------------------------------------------------------------------------- */
 
 /* The brightest linear value of each channel over the vertices, or the part's own color without any. */
-static void base_color(const document *gltf, const lumen_shape *shape, uint32_t part, const lumen_mesh *mesh,
+static void base_color(const gltf_document *gltf, const lumen_shape *shape, uint32_t part, const lumen_mesh *mesh,
                        float color[3])
 {
     static const uint8_t white[3] = {255, 255, 255};
@@ -152,70 +176,124 @@ static bool has_surface(const lumen_mesh *mesh)
 }
 
 /* A node, a mesh and a material for one part. */
-static void add_part(document *gltf, const lumen_shape *shape, uint32_t part, const lumen_mesh *mesh)
+static void add_part(gltf_document *gltf, const lumen_shape *shape, uint32_t part, const lumen_mesh *mesh)
 {
     const char *name = files_part_name(shape, part);
     float color[3];
     base_color(gltf, shape, part, mesh, color);
 
-    json_t *attributes = json_pack("{s:i}", "POSITION", add_positions(gltf, mesh));
-    if (mesh->normals != NULL && json_object_set_new(attributes, "NORMAL", json_integer(add_normals(gltf, mesh))) != 0)
-        gltf->failed = true;
-    if (mesh->colors != NULL &&
-        json_object_set_new(attributes, "COLOR_0", json_integer(add_colors(gltf, mesh, color))) != 0)
-        gltf->failed = true;
-    int indices = add_triangles(gltf, mesh);
-    int material = add(gltf, gltf->materials,
-                       json_pack("{s:o, s:{s:[f,f,f,f], s:f, s:f}}", "name", files_json_text(name),
-                                 "pbrMetallicRoughness", "baseColorFactor", (double)color[0], (double)color[1],
-                                 (double)color[2], 1.0, "metallicFactor", 0.0, "roughnessFactor", 0.6));
-    int mesh_index = add(gltf, gltf->meshes,
-                         json_pack("{s:o, s:[{s:o, s:i, s:i}]}", "name", files_json_text(name), "primitives",
-                                   "attributes", attributes, "indices", indices, "material", material));
-    int node = add(gltf, gltf->nodes,
-                   json_pack("{s:o, s:i, s:{s:I, s:o}}", "name", files_json_text(name), "mesh", mesh_index, "extras",
-                             "part_id", (json_int_t)part + 1, "part", files_json_text(name)));
-    add(gltf, gltf->children, json_integer(node));
+    document_value *attributes = document_object();
+    set_integer(gltf, attributes, "POSITION", add_positions(gltf, mesh));
+    if (mesh->normals != NULL)
+        set_integer(gltf, attributes, "NORMAL", add_normals(gltf, mesh));
+    if (mesh->colors != NULL)
+        set_integer(gltf, attributes, "COLOR_0", add_colors(gltf, mesh, color));
+    size_t indices = add_triangles(gltf, mesh);
+
+    document_value *surface = document_object();
+    set(gltf, surface, "baseColorFactor", reals(gltf, (const float[]){color[0], color[1], color[2], 1.0f}, 4));
+    set(gltf, surface, "metallicFactor", document_real(0.0));
+    set(gltf, surface, "roughnessFactor", document_real(0.6));
+    document_value *material = document_object();
+    set(gltf, material, "name", document_text(name));
+    set(gltf, material, "pbrMetallicRoughness", surface);
+
+    document_value *primitive = document_object();
+    set(gltf, primitive, "attributes", attributes);
+    set_integer(gltf, primitive, "indices", indices);
+    set_integer(gltf, primitive, "material", add(gltf, gltf->materials, material));
+    document_value *primitives = document_array();
+    add(gltf, primitives, primitive);
+    document_value *whole = document_object();
+    set(gltf, whole, "name", document_text(name));
+    set(gltf, whole, "primitives", primitives);
+
+    document_value *extras = document_object();
+    set_integer(gltf, extras, "part_id", (size_t)part + 1);
+    set(gltf, extras, "part", document_text(name));
+    document_value *node = document_object();
+    set(gltf, node, "name", document_text(name));
+    set_integer(gltf, node, "mesh", add(gltf, gltf->meshes, whole));
+    set(gltf, node, "extras", extras);
+    add(gltf, gltf->nodes, node);
 }
 
 /* ---- The file ------------------------------------------------------------------------------------- */
 
 /* Sets a member when the array has something in it: the format forbids empty arrays. Takes over `array`. */
-static void set_array(document *gltf, json_t *object, const char *name, json_t *array)
+static void set_array(gltf_document *gltf, document_value *object, const char *name, document_value *array)
 {
-    if (json_array_size(array) == 0)
-        json_decref(array);
-    else if (json_object_set_new(object, name, array) != 0)
-        gltf->failed = true;
+    if (document_count(array) == 0)
+        document_free(array);
+    else
+        set(gltf, object, name, array);
+}
+
+static const char *subject_of(const lumen_shape *shape)
+{
+    return files_text(shape->subject)[0] == '\0' ? "shape" : shape->subject;
+}
+
+/* The node above those of the parts, which follow it. */
+static void add_root(gltf_document *gltf, const lumen_shape *shape)
+{
+    /* A star has a part "star": many readers want names to be different. */
+    const char *subject = subject_of(shape);
+    document_value *children = document_array();
+    bool taken = false;
+    for (uint32_t part = 0; part < shape->part_count; part++) {
+        lumen_mesh mesh = files_part_mesh(shape, part);
+        if (has_surface(&mesh))
+            add(gltf, children, document_integer(document_count(children) + 1));
+        taken = taken || strcmp(files_part_name(shape, part), subject) == 0;
+    }
+    buffer name;
+    buffer_open(&name, strlen(subject) + 16);
+    buffer_print(&name, taken ? "%s (whole)" : "%s", subject);
+    buffer_append(&name, "", 1);
+    document_value *root = document_object();
+    set(gltf, root, "name", buffer_failed(&name) ? NULL : document_text((const char *)name.data));
+    set_array(gltf, root, "children", children);
+    add(gltf, gltf->nodes, root);
+    buffer_close(&name);
 }
 
 /* The JSON of the file. Takes the arrays out of the document. */
-static json_t *make_json(document *gltf, const lumen_shape *shape)
+static document_value *make_json(gltf_document *gltf, const lumen_shape *shape)
 {
-    const char *subject = files_text(shape->subject)[0] == '\0' ? "shape" : shape->subject;
-    json_t *root = json_array_get(gltf->nodes, 0);
-    /* A star has a part "star": many readers want names to be different. */
-    bool taken = false;
-    for (uint32_t k = 0; k < shape->part_count; k++)
-        taken = taken || strcmp(files_part_name(shape, k), subject) == 0;
-    if (json_object_set_new(root, "name", taken ? json_sprintf("%s (whole)", subject) : files_json_text(subject)) != 0)
-        gltf->failed = true;
-    set_array(gltf, root, "children", gltf->children);
+    document_value *extras = document_object();
+    set(gltf, extras, "template", document_text(shape->template_type));
+    set(gltf, extras, "text", document_text(shape->text));
+    set(gltf, extras, "pipeline", document_text(shape->pipeline));
+    set(gltf, extras, "key", document_text(shape->key));
+    set(gltf, extras, "seed", document_integer(shape->seed));
+    document_value *asset = document_object();
+    set(gltf, asset, "version", document_text("2.0"));
+    set(gltf, asset, "generator", document_text("lumen " LUMEN_VERSION));
+    set(gltf, asset, "extras", extras);
 
-    json_t *json = json_pack(
-        "{s:{s:s, s:s, s:{s:o, s:o, s:o, s:o, s:o}}, s:i, s:[{s:o, s:[i]}]}", "asset", "version", "2.0", "generator",
-        "lumen " LUMEN_VERSION, "extras", "template", files_json_text(shape->template_type), "text",
-        files_json_text(shape->text), "pipeline", files_json_text(shape->pipeline), "key", files_json_text(shape->key),
-        "seed", files_json_seed(shape->seed), "scene", 0, "scenes", "name", files_json_text(subject), "nodes", 0);
+    document_value *scene_nodes = document_array(), *scene = document_object(), *scenes = document_array();
+    add(gltf, scene_nodes, document_integer(0));
+    set(gltf, scene, "name", document_text(subject_of(shape)));
+    set(gltf, scene, "nodes", scene_nodes);
+    add(gltf, scenes, scene);
+
+    document_value *json = document_object();
+    set(gltf, json, "asset", asset);
+    set_integer(gltf, json, "scene", 0);
+    set(gltf, json, "scenes", scenes);
     set_array(gltf, json, "nodes", gltf->nodes);
     set_array(gltf, json, "meshes", gltf->meshes);
     set_array(gltf, json, "materials", gltf->materials);
     set_array(gltf, json, "accessors", gltf->accessors);
     set_array(gltf, json, "bufferViews", gltf->views);
-    if (gltf->numbers.size > 0 &&
-        json_object_set_new(json, "buffers", json_pack("[{s:I}]", "byteLength", (json_int_t)gltf->numbers.size)) != 0)
-        gltf->failed = true;
-    gltf->nodes = gltf->meshes = gltf->materials = gltf->accessors = gltf->views = gltf->children = NULL;
+    if (gltf->numbers.size > 0) {
+        document_value *bytes = document_object(), *buffers = document_array();
+        set_integer(gltf, bytes, "byteLength", gltf->numbers.size);
+        add(gltf, buffers, bytes);
+        set(gltf, json, "buffers", buffers);
+    }
+    gltf->nodes = gltf->meshes = gltf->materials = gltf->accessors = gltf->views = NULL;
     return json;
 }
 
@@ -252,29 +330,29 @@ lumen_status files_glb(const lumen_shape *shape, buffer *out, lumen_error *error
 
     buffer text;
     buffer_open(&text, FILES_BYTES_MAX);
-    document gltf = {
-        .nodes = json_pack("[{}]"), /* the root comes first */
-        .meshes = json_array(),
-        .materials = json_array(),
-        .accessors = json_array(),
-        .views = json_array(),
-        .children = json_array(),
+    gltf_document gltf = {
+        .nodes = document_array(),
+        .meshes = document_array(),
+        .materials = document_array(),
+        .accessors = document_array(),
+        .views = document_array(),
     };
     buffer_open(&gltf.numbers, FILES_BYTES_MAX);
     color_decoder_make(&gltf.decoder);
+    add_root(&gltf, shape);
     for (uint32_t i = 0; i < shape->part_count; i++) {
         lumen_mesh mesh = files_part_mesh(shape, i);
         if (has_surface(&mesh))
             add_part(&gltf, shape, i, &mesh);
     }
-    json_t *json = make_json(&gltf, shape);
-    if (gltf.failed || buffer_failed(&gltf.numbers) || !files_json_dump(json, 9, &text)) {
+    document_value *json = make_json(&gltf, shape);
+    if (gltf.failed || buffer_failed(&gltf.numbers) || !document_write(json, 9, &text)) {
         status = lumen_fail_memory(error, "a GLB file");
     } else {
         write_chunks(&text, &gltf.numbers, out);
         status = files_finish(out, "a GLB file", error);
     }
-    json_decref(json);
+    document_free(json);
     buffer_close(&gltf.numbers);
     buffer_close(&text);
     return status;

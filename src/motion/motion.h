@@ -15,6 +15,12 @@
  * part k. A point is moved by its part's row first, then by row 0. Time is in seconds, lengths are those of the
  * finished shape (it spans [-1, 1]), angles are in radians. One plan fades into the next: the viewer mixes the
  * targets of plan A and plan B.
+ *
+ * Any bytes make a plan: a row that holds a number that is not finite moves nothing, what is too large is taken as
+ * large, and no row displaces a point by more than MOTION_FARTHEST along any of the three axes.
+ *
+ * No function here has a state of its own: any number of threads may use a library, a plan or joints at once, as long
+ * as nobody writes to it. How to write templates says docs/motion.md.
  */
 #ifndef LUMEN_MOTION_MOTION_H
 #define LUMEN_MOTION_MOTION_H
@@ -46,8 +52,9 @@ typedef enum motion_primitive {
     MOTION_PRIMITIVES
 } motion_primitive;
 
-/* One row of a plan: the four texels of the texture, in this order. What amplitude, frequency and spread
- * mean for each primitive says motion_primitive_about; the rest means the same everywhere. */
+/* One row of a plan: the four texels of the texture, in this order. What the numbers mean for each primitive, and
+ * which of them it looks at, says motion_primitive_about; here is what they have in common. A cyclic primitive
+ * shows the same again after MOTION_CYCLES cycles at most (most of them after one). */
 typedef struct motion_row {
     float primitive; /* a motion_primitive; -1: nothing moves */
     float phase;     /* in cycles, added to frequency * (now - start) */
@@ -61,12 +68,13 @@ typedef struct motion_row {
     float frequency; /* cycles a second */
 
     float spread;
-    float ease;      /* 0: linear in t, 1: slow at both ends; of a cycle: 0 sine, 1 with rests at its ends */
+    float ease;      /* 0: linear in t, 1: slow at both ends, -1: thrown, fast first; of a cycle: 0 sine, 1 with rests
+                      * at its ends, -1 thrown and caught: a parabola from 0 to 1 and back, never below 0 */
     float overshoot; /* 0: none; how far beyond its end a movement goes before it comes back, as a part of it */
     float stagger;   /* in cycles (one-shot: in durations) that a point lags behind by its attachment */
 } motion_row;
 
-enum { MOTION_ROWS = 1 + LUMEN_PARTS_MAX, MOTION_ROW_FLOATS = 16 };
+enum { MOTION_ROWS = 1 + LUMEN_PARTS_MAX, MOTION_ROW_FLOATS = 16, MOTION_CYCLES = 4, MOTION_FARTHEST = 4 };
 
 typedef struct motion_plan {
     motion_row rows[MOTION_ROWS];
@@ -74,12 +82,13 @@ typedef struct motion_plan {
 
 /* What a page or a window shows beside a slider. */
 typedef struct motion_parameter {
-    const char *name;    /* as in the templates: "amplitude" */
+    const char *name;    /* as in the templates: "amplitude"; of vectors "axis_x", "pivot_y", ... */
     const char *meaning; /* for this primitive: "the angle at the extremity, in radians" */
+    uint32_t place;      /* which of the row's 16 floats it is */
     float least, most, usual;
 } motion_parameter;
 
-enum { MOTION_PARAMETERS = 13 }; /* the floats of a row but for primitive, start, and the joint's place */
+enum { MOTION_PARAMETERS = 14 }; /* the floats of a row but for primitive and start */
 
 typedef struct motion_about {
     const char *name;    /* "oscillate_bend" */
@@ -95,18 +104,27 @@ const motion_about *motion_primitive_about(int primitive);
 /* The number of a name; MOTION_NONE for none. */
 int motion_primitive_of(const char *name);
 
+/* The usual values of a primitive, beginning at 0 and pivoting at `pivot`; none moves for a number out of range. */
+motion_row motion_row_usual(int primitive, vec3 pivot);
+
 /* Where a point at `home` is moved to by one row at `now`. `seed` in [0, 1) is the particle's own number. */
 vec3 motion_move_row(const motion_row *row, vec3 home, float attachment, float seed, float now);
 
 /* Where a point of part `part` (0: none) is moved to by a plan: its part's row, then row 0. */
 vec3 motion_move(const motion_plan *plan, vec3 home, uint32_t part, float attachment, float seed, float now);
 
+/* The same for many points at once: homes and targets (count, 3), parts, attachments and seeds (count). Quicker,
+ * because each row is looked at once only. */
+void motion_move_all(const motion_plan *plan, uint32_t count, const float *homes, const uint8_t *parts,
+                     const float *attachments, const float *seeds, float now, float *targets);
+
 /* The GLSL twin: the source of `vec3 motion_move(sampler2D plan, vec3 home, int part, float attachment, float seed,
  * float now)`, `vec3 motion_noise_curl(vec3)` and what they need; no #version, no main. */
 const char *motion_glsl(void);
 
-/* The divergence-free noise that the flows and the particle engine share (Bridson et al. 2007, "Curl-noise for
- * procedural fluid flow"), its values within some [-1, 1]; the twin of GLSL's motion_noise_curl. */
+/* The divergence-free noise that the flows and the particle engine share (after Bridson et al. 2007, "Curl-noise for
+ * procedural fluid flow"): each component within [-1, 1], of a root mean square near 0.2, eddies about one unit wide.
+ * The twin of GLSL's motion_noise_curl. */
 vec3 motion_noise_curl(vec3 at);
 
 /* ---- Templates ------------------------------------------------------------------------------------ */
@@ -125,26 +143,32 @@ const motion_template *motion_at(const motion_library *motions, uint32_t index);
 const char *motion_name(const motion_template *one);
 
 /* The template that names `verb` among its anchor verbs in the text given to motion_library_open; else the one
- * called `name`; else "idle". Either may be NULL. Never NULL. */
+ * called `name`; else the one of data/motion that names `verb`; else "idle". Either may be NULL. Never NULL. */
 const motion_template *motion_find(const motion_library *motions, const char *name, const char *verb);
 
 /* ---- Plans ---------------------------------------------------------------------------------------- */
 
-/* Of a shape: where each part hangs on the body, and how large it is. */
+/* Of a shape: where each part hangs on the body, and how large it is. Row 0 is the whole shape. */
 typedef struct motion_joints {
     uint32_t part_count;
     char names[LUMEN_PARTS_MAX][64];
     char template_type[64];
-    vec3 joint[MOTION_ROWS];  /* [0]: the middle of the whole shape */
-    vec3 center[MOTION_ROWS];
-    float reach[MOTION_ROWS]; /* the largest distance of a point from the joint */
-    float floor;              /* the lowest Y */
+    vec3 joint[MOTION_ROWS];     /* the middle of the points that hang nearest to the body; [0]: as center[0] */
+    vec3 center[MOTION_ROWS];    /* the middle of the box around the points */
+    float reach[MOTION_ROWS];    /* the largest distance of a point from the joint */
+    vec3 axle[MOTION_ROWS];      /* the foremost axle, where the part is a set of wheels that turn about X */
+    vec3 axle_step[MOTION_ROWS]; /* from there to the next one behind it (x is 0); zero for a single one */
+    vec3 low, high;              /* the box around the whole shape */
+    float floor;                 /* the lowest Y */
 } motion_joints;
 
+/* Needs positions and part_ids; attachments may be NULL (the joint is then where the part comes nearest to the rest).
+ * Takes well under a millisecond for 2,048 points. */
 void motion_find_joints(const lumen_shape *shape, motion_joints *out);
 
 /* Fills the plan's rows by the template's rules for the parts; frequencies and durations go with tempo, amplitudes
- * with size. Rows without a rule are inactive. `start` is the time at which the movement begins. */
+ * with size (but that of rigid_rotate, which counts turns). Rows without a rule are inactive. `start` is the time at
+ * which the movement begins. */
 void motion_plan_make(const motion_template *one, const motion_joints *joints, float tempo, float size, float start,
                       motion_plan *plan);
 
@@ -152,7 +176,8 @@ void motion_plan_make(const motion_template *one, const motion_joints *joints, f
 void motion_plan_clear(motion_plan *plan);
 
 /* Moves the plan's beginning of time forward by `seconds` without changing what it shows, so that a float of
- * seconds stays fine however long it runs: plan(now) before is plan(now - seconds) after. */
+ * seconds stays fine however long it runs: plan(now) before is plan(now - seconds) after. What has run in cycles until
+ * then goes into the phase. Worth calling every minute or so. */
 void motion_plan_rebase(motion_plan *plan, float seconds);
 
 #endif

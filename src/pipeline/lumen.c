@@ -10,7 +10,6 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "files/files.h"
 #include "procedural/procedural.h"
 #include "shape/shape.h"
 
@@ -298,17 +297,4 @@ cleanup:
         return_workspace(library, scratch);
     arena_destroy(memory);
     return status;
-}
-
-/* ---- Files ------------------------------------------------------------------------------------------------------ */
-
-lumen_status lumen_shape_write(const lumen_shape *shape, const char *path, lumen_error *error)
-{
-    return files_write(shape, path, error);
-}
-
-lumen_status lumen_sheet_write(const lumen_shape *const *shapes, size_t count, uint32_t columns, const char *path,
-                               lumen_error *error)
-{
-    return files_write_sheet(shapes, count, columns, 0, path, error);
 }

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "files/files.h"
-#include "files/json.h"
 #include "service/answer.h"
 #include "shape/pack.h"
 
@@ -20,20 +19,15 @@ enum { BINARY_HEAD_BYTES = 16 };
 
 lumen_status shape_answer_binary(const lumen_shape *shape, buffer *out, lumen_error *error)
 {
-    lumen_status status = files_json_check(shape, error);
-    if (status != LUMEN_OK)
-        return status;
     buffer head;
     buffer_open(&head, FILES_BYTES_MAX);
-    json_t *object = files_json_object(shape, false);
-    bool written = files_json_dump(object, 6, &head);
-    json_decref(object);
+    lumen_status status = files_json_facts(shape, &head, error);
     /* One blank at least, so that "true" can become "false" in the same room. */
     do
         buffer_u8(&head, ' ');
     while (head.size % 4 != 0 && !buffer_failed(&head));
     size_t points = shape->point_count;
-    if (written && !buffer_failed(&head)) {
+    if (status == LUMEN_OK && !buffer_failed(&head)) {
         buffer_append(out, "LUM1", 4);
         buffer_u32(out, (uint32_t)head.size);
         buffer_u32(out, shape->point_count);
@@ -47,9 +41,10 @@ lumen_status shape_answer_binary(const lumen_shape *shape, buffer *out, lumen_er
             buffer_fill(out, 0, points);
         files_attachments(shape, out);
     }
-    written = written && !buffer_failed(&head) && !buffer_failed(out);
+    if (status == LUMEN_OK && (buffer_failed(&head) || buffer_failed(out)))
+        status = lumen_fail_memory(error, "the binary message of a shape");
     buffer_close(&head);
-    return written ? LUMEN_OK : lumen_fail_memory(error, "the binary message of a shape");
+    return status;
 }
 
 /* ---- Preparing ------------------------------------------------------------------------------------------------ */

@@ -6,8 +6,7 @@
  *     status = unicode_clean("text", request, text, sizeof text, &whole, &error);
  *     unicode_fold(text, true, folded, sizeof folded);
  *
- * This is the only place that uses a Unicode library (utf8proc); a build for the browser may put another
- * file in its place. No memory is allocated.
+ * What it needs of a Unicode library stands in unicode_tables.h. No memory is allocated.
  */
 #ifndef LUMEN_WORDS_UNICODE_H
 #define LUMEN_WORDS_UNICODE_H
