@@ -29,6 +29,7 @@ export function openFlat(canvas, maker) {
   const size = { width: 1, height: 1, ratio: 1 };
   const look = { ...START };
   let shape = ring();
+  let fit = 1; // a shape whose corners reach far out is drawn smaller
   let lit = 0;
   let natural = false;
   let frames = 0;
@@ -43,7 +44,7 @@ export function openFlat(canvas, maker) {
   function project(point) {
     const { positions, parts } = shape;
     const [cosY, sinY, cosP, sinP] = [Math.cos(look.yaw), Math.sin(look.yaw), Math.cos(look.pitch), Math.sin(look.pitch)];
-    const scale = 0.4 * Math.min(size.width, size.height) * look.zoom * EYE;
+    const scale = 0.4 * Math.min(size.width, size.height) * fit * look.zoom * EYE;
     for (let i = 0; i < parts.length; i++) {
       const [x, y, z] = [positions[3 * i], positions[3 * i + 1], positions[3 * i + 2]];
       const deep = z * cosY - x * sinY;
@@ -56,6 +57,9 @@ export function openFlat(canvas, maker) {
   const show = (next) => {
     shape = next;
     lit = 0;
+    let reach = 1;
+    for (let i = 0; i < next.positions.length; i += 3) reach = Math.max(reach, Math.hypot(...next.positions.subarray(i, i + 3)));
+    fit = 1 / reach;
   };
 
   return {

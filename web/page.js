@@ -32,8 +32,9 @@ let asking = null; // AbortController of the request under way
 
 // ---- Saying things
 
+// Where there is nothing else to say, the line tells what this browser lacks, if anything.
 function say(words, wrong = false) {
-  $('notice').textContent = words;
+  $('notice').textContent = words || stage.trouble;
   $('notice').classList.toggle('wrong', wrong);
   $('retry').hidden = true;
 }
@@ -105,6 +106,7 @@ function make(wanted, from) {
   document.title = `${order.text} · Lumen`;
   if (from !== 'address' && location.hash !== writeLink(order)) window.history.pushState(null, '', writeLink(order));
   history.add(order, from === 'history');
+  $('lab').href = `lab.html${writeLink(order)}`;
   $('another').disabled = false;
   if (local) {
     local.here = true;
@@ -342,7 +344,7 @@ async function openEngine() {
   engine.trueColors($('colors').getAttribute('aria-pressed') === 'true');
   turn($('turn').getAttribute('aria-pressed') === 'true');
   if (shape) put(shape, false);
-  if (stage.trouble) say(stage.trouble, true);
+  if (stage.trouble) say('');
 }
 
 // ---- Files

@@ -78,8 +78,8 @@ class Service {
     if (navigator.onLine === false) return Promise.resolve();
     this.#woken = this.#look();
     this.#woken.then(async () => {
-      for (let attempt = 1; attempt <= 20 && (this.state === 'starting' || this.state === 'away'); attempt++) {
-        await sleep(3000);
+      for (let attempt = 1; attempt <= 10 && (this.state === 'starting' || this.state === 'away'); attempt++) {
+        await sleep(2000 * attempt);
         if (navigator.onLine !== false && !document.hidden) await this.#look();
       }
     });
