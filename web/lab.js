@@ -13,8 +13,9 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const stage = new Stage($('stage'));
 let engine = null;
 let primitives = []; // [{id, name, summary, oneShot, parameters}]
+let shape = null;
 let names = []; // of the parts
-let rows = new Map(); // of row numbers (0: the whole body) to {primitive, values: {name: number}}
+let rows = new Map(); // of row numbers (0: the whole body) to {primitive, values: {name: number}, place}
 let chosen = 0; // the row whose sliders are shown
 
 function say(words, wrong = false) {
@@ -25,11 +26,11 @@ function say(words, wrong = false) {
 // ---- The shape
 
 function make(text) {
-  let shape;
   try {
     shape = engine.make(text, { points: USUAL.points });
   } catch (fault) {
-    return say(fault.message, true);
+    say(fault.message, true);
+    return;
   }
   engine.show(shape);
   names = shape.facts.part_names;
@@ -86,7 +87,9 @@ function paintMovement() {
 
 // ---- Sliders
 
-const usual = (primitive) => Object.fromEntries(primitives[primitive].parameters.map(({ name, usual: value }) => [name, value]));
+const usual = (primitive) => Object.fromEntries(primitives[primitive].parameters
+  .filter(({ name }) => !name.startsWith('pivot_'))
+  .map(({ name, usual: value }) => [name, value]));
 const digits = (value) => (Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2));
 
 function paintParameters() {
@@ -95,7 +98,60 @@ function paintParameters() {
   $('primitive').value = row ? String(row.primitive) : '';
   $('summary').textContent = row ? primitives[row.primitive].summary : '';
   $('replay').hidden = !row || !primitives[row.primitive].oneShot;
-  $('parameters').replaceChildren(...(row ? primitives[row.primitive].parameters.map((parameter) => slider(parameter, row)) : []));
+  const parameters = row ? primitives[row.primitive].parameters : [];
+  const sliders = parameters.filter(({ name }) => !name.startsWith('pivot_')).map((parameter) => slider(parameter, row));
+  const pivot = parameters.find(({ name }) => name === 'pivot_x');
+  $('parameters').replaceChildren(...(pivot ? [pivotField(pivot, row)] : []), ...sliders);
+}
+
+// A pivot is a place of the shape, as in the templates, so that it fits other shapes too.
+const PLACES = ['joint', 'center', 'middle', 'floor', 'top', 'front', 'back'];
+
+function pivotField({ meaning }, row) {
+  const field = document.createElement('div');
+  field.className = 'parameter';
+  const label = document.createElement('label');
+  label.htmlFor = 'parameter-pivot';
+  label.textContent = 'pivot';
+  const select = document.createElement('select');
+  select.id = label.htmlFor;
+  const places = chosen === 0 ? PLACES.filter((place) => !['joint', 'center'].includes(place)) : PLACES;
+  select.append(...places.map((place) => Object.assign(document.createElement('option'), { value: place, textContent: place })));
+  select.value = row.place || places[0];
+  select.addEventListener('change', () => {
+    row.place = select.value === places[0] ? '' : select.value;
+    play();
+  });
+  const about = document.createElement('small');
+  about.id = 'about-pivot';
+  about.textContent = meaning.split(',')[0];
+  select.setAttribute('aria-describedby', about.id);
+  field.append(label, select, about);
+  return field;
+}
+
+// The box around the points of a part; of all points for row 0.
+function boxOf(row) {
+  const [low, high] = [[Infinity, Infinity, Infinity], [-Infinity, -Infinity, -Infinity]];
+  shape.parts.forEach((part, i) => {
+    if (row === 0 || part === row)
+      for (let k = 0; k < 3; k++) {
+        low[k] = Math.min(low[k], shape.positions[3 * i + k]);
+        high[k] = Math.max(high[k], shape.positions[3 * i + k]);
+      }
+  });
+  return { low, high, middle: low.map((value, k) => (value + high[k]) / 2) };
+}
+
+// {pivot_x, pivot_y, pivot_z} of a place; {} for the joint, which the engine knows.
+function pivotOf(place, row) {
+  if (!place) return {};
+  const { low, high, middle } = boxOf(place === 'center' ? row : 0);
+  const [x, y, z] = {
+    floor: [middle[0], low[1], middle[2]], top: [middle[0], high[1], middle[2]],
+    front: [middle[0], middle[1], high[2]], back: [middle[0], middle[1], low[2]],
+  }[place] ?? middle;
+  return { pivot_x: x, pivot_y: y, pivot_z: z };
 }
 
 function slider({ name, meaning, least, most }, row) {
@@ -133,7 +189,7 @@ function slider({ name, meaning, least, most }, row) {
 $('primitive').addEventListener('change', () => {
   const primitive = $('primitive').value;
   if (primitive === '') rows.delete(chosen);
-  else rows.set(chosen, { primitive: Number(primitive), values: { ...usual(Number(primitive)) } });
+  else rows.set(chosen, { primitive: Number(primitive), values: usual(Number(primitive)), place: '' });
   paintMovement();
   paintParameters();
   play();
@@ -142,7 +198,7 @@ $('primitive').addEventListener('change', () => {
 // ---- Playing and keeping
 
 function play() {
-  engine.plan([...rows].map(([row, { primitive, values }]) => ({ row, primitive, ...values })));
+  engine.plan([...rows].map(([row, { primitive, values, place }]) => ({ row, primitive, ...values, ...pivotOf(place, row) })));
   paintText();
   stage.wake();
 }

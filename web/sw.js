@@ -7,7 +7,8 @@
 const COPY = 'lumen-page';
 const FILES = [
   './', 'page.css', 'page.js', 'download.js', 'engine.js', 'flat.js', 'hands.js', 'history.js', 'keep.js', 'legend.js',
-  'link.js', 'menus.js', 'message.js', 'service.js', 'stage.js', 'voice.js', 'words.js', 'lab.html', 'lab.css', 'lab.js',
+  'link.js', 'menus.js', 'message.js', 'service.js', 'stage.js', 'template.js', 'voice.js', 'words.js', 'lab.html', 'lab.css',
+  'lab.js',
   'lumen.js', 'lumen.wasm',
 ];
 const addresses = new Set(FILES.map((file) => new URL(file, self.location).href));
