@@ -7,15 +7,15 @@
 
 #include "files/internal.h"
 
-int browser_object(void);
-int browser_array(void);
-int browser_boolean(bool truth);
-int browser_number(double number);
-int browser_text(const char *text, int size);
-void browser_move(int container, const char *name, int size, int value);
-int browser_count(int array);
-void browser_forget(int value);
-char *browser_write(int value, int digits, int *size);
+int script_object(void);
+int script_array(void);
+int script_boolean(bool truth);
+int script_number(double number);
+int script_text(const char *text, int size);
+void script_move(int container, const char *name, int size, int value);
+int script_count(int array);
+void script_forget(int value);
+char *script_write(int value, int digits, int *size);
 
 static int inside(const document_value *value)
 {
@@ -29,29 +29,29 @@ static document_value *outside(int place)
 
 document_value *document_object(void)
 {
-    return outside(browser_object());
+    return outside(script_object());
 }
 
 document_value *document_array(void)
 {
-    return outside(browser_array());
+    return outside(script_array());
 }
 
 document_value *document_boolean(bool truth)
 {
-    return outside(browser_boolean(truth));
+    return outside(script_boolean(truth));
 }
 
 document_value *document_real(double number)
 {
-    return outside(browser_number(number));
+    return outside(script_number(number));
 }
 
 document_value *document_integer(uint64_t number)
 {
     static const uint64_t largest = (uint64_t)1 << 53;
     if (number <= largest)
-        return outside(browser_number((double)number));
+        return outside(script_number((double)number));
     char text[24];
     snprintf(text, sizeof text, "%llu", (unsigned long long)number);
     return document_text(text);
@@ -59,7 +59,7 @@ document_value *document_integer(uint64_t number)
 
 document_value *document_text(const char *text)
 {
-    int place = browser_text(files_text(text), (int)strlen(files_text(text)));
+    int place = script_text(files_text(text), (int)strlen(files_text(text)));
     if (place != 0)
         return outside(place);
     buffer escaped;
@@ -67,7 +67,7 @@ document_value *document_text(const char *text)
     buffer_open(&escaped, limit);
     files_escape(&escaped, text, limit);
     if (!buffer_failed(&escaped))
-        place = browser_text((const char *)escaped.data, (int)escaped.size);
+        place = script_text((const char *)escaped.data, (int)escaped.size);
     buffer_close(&escaped);
     return outside(place);
 }
@@ -79,7 +79,7 @@ static bool move(document_value *container, const char *name, document_value *va
         document_free(value);
         return false;
     }
-    browser_move(inside(container), name, (int)strlen(name), inside(value));
+    script_move(inside(container), name, (int)strlen(name), inside(value));
     return true;
 }
 
@@ -95,7 +95,7 @@ bool document_add(document_value *array, document_value *value)
 
 size_t document_count(const document_value *array)
 {
-    return array == NULL ? 0 : (size_t)browser_count(inside(array));
+    return array == NULL ? 0 : (size_t)script_count(inside(array));
 }
 
 bool document_write(const document_value *value, int digits, buffer *out)
@@ -103,7 +103,7 @@ bool document_write(const document_value *value, int digits, buffer *out)
     if (value == NULL)
         return false;
     int size = 0;
-    char *text = browser_write(inside(value), digits, &size);
+    char *text = script_write(inside(value), digits, &size);
     if (text == NULL)
         return false;
     buffer_append(out, text, (size_t)size);
@@ -114,5 +114,5 @@ bool document_write(const document_value *value, int digits, buffer *out)
 void document_free(document_value *value)
 {
     if (value != NULL)
-        browser_forget(inside(value));
+        script_forget(inside(value));
 }

@@ -10,29 +10,29 @@ mergeInto(LibraryManager.library, {
     return documents.last;
   },
 
-  browser_object__deps: ['$documentKeep'],
-  browser_object: function () {
+  script_object__deps: ['$documentKeep'],
+  script_object: function () {
     return documentKeep({});
   },
 
-  browser_array__deps: ['$documentKeep'],
-  browser_array: function () {
+  script_array__deps: ['$documentKeep'],
+  script_array: function () {
     return documentKeep([]);
   },
 
-  browser_boolean__deps: ['$documentKeep'],
-  browser_boolean: function (truth) {
+  script_boolean__deps: ['$documentKeep'],
+  script_boolean: function (truth) {
     return documentKeep(truth !== 0);
   },
 
-  browser_number__deps: ['$documentKeep'],
-  browser_number: function (number) {
+  script_number__deps: ['$documentKeep'],
+  script_number: function (number) {
     return documentKeep(number);
   },
 
   // 0 when the bytes are not UTF-8.
-  browser_text__deps: ['$documentKeep'],
-  browser_text: function (text, size) {
+  script_text__deps: ['$documentKeep'],
+  script_text: function (text, size) {
     try {
       const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
       return documentKeep(decoder.decode(HEAPU8.subarray(text, text + size)));
@@ -42,8 +42,8 @@ mergeInto(LibraryManager.library, {
   },
 
   // Moves a value out of the table into an object (with a name) or an array (without).
-  browser_move__deps: ['$documents'],
-  browser_move: function (container, name, size, value) {
+  script_move__deps: ['$documents'],
+  script_move: function (container, name, size, value) {
     const values = documents.values;
     const inside = values.get(container);
     if (Array.isArray(inside)) inside.push(values.get(value));
@@ -51,19 +51,19 @@ mergeInto(LibraryManager.library, {
     values.delete(value);
   },
 
-  browser_count__deps: ['$documents'],
-  browser_count: function (array) {
+  script_count__deps: ['$documents'],
+  script_count: function (array) {
     return documents.values.get(array).length;
   },
 
-  browser_forget__deps: ['$documents'],
-  browser_forget: function (value) {
+  script_forget__deps: ['$documents'],
+  script_forget: function (value) {
     return documents.values.delete(value);
   },
 
   // Writes the text of a value into memory that is the caller's to free; 0 when there is none.
-  browser_write__deps: ['$documents', 'malloc'],
-  browser_write: function (value, digits, size) {
+  script_write__deps: ['$documents', 'malloc'],
+  script_write: function (value, digits, size) {
     const round = (key, one) =>
       typeof one === 'number' && !Number.isInteger(one) ? Number(one.toPrecision(digits)) : one;
     const bytes = new TextEncoder().encode(JSON.stringify(documents.values.get(value), round));

@@ -177,11 +177,10 @@ static vec3 rigid_rotate(const motion_ready *row, vec3 at, vec3 rest)
 {
     motion_ready own = *row;
     if (fabsf(row->spread) > 0.001f) {
-        /* The next of equal axles, which stand in a row across the axis. */
-        vec3 ahead = vec3_make(-row->side.x, -row->side.y, -row->side.z);
-        float number = motion_floor(vec3_dot(vec3_subtract(rest, row->pivot), ahead) / row->spread + 0.5f);
+        /* The nearest of equal axles, which stand in a row across the axis. */
+        float number = motion_floor(vec3_dot(vec3_subtract(rest, row->pivot), row->side) / row->spread + 0.5f);
         number = float_clamp(number, -64.0f, 64.0f);
-        own.pivot = vec3_add(row->pivot, vec3_scale(ahead, number * row->spread));
+        own.pivot = vec3_add(row->pivot, vec3_scale(row->side, number * row->spread));
         own.pivot.y += number * row->stagger;
     }
     float turns = motion_floor(row->amplitude + 0.5f) * travel(motion_fraction(row->cycle), row->ease, row->overshoot);

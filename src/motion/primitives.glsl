@@ -224,9 +224,9 @@ vec3 motion_arc_translate(motion_row row, vec3 at, float t)
 vec3 motion_rigid_rotate(motion_row row, vec3 at, vec3 rest)
 {
     if (abs(row.spread) > 0.001) {
-        float number = floor(dot(rest - row.pivot, -row.side) / row.spread + 0.5);
+        float number = floor(dot(rest - row.pivot, row.side) / row.spread + 0.5);
         number = clamp(number, -64.0, 64.0);
-        row.pivot += -row.side * (number * row.spread) + vec3(0.0, number * row.stagger, 0.0);
+        row.pivot += row.side * (number * row.spread) + vec3(0.0, number * row.stagger, 0.0);
     }
     float turns = floor(row.amplitude + 0.5) * motion_travel_of(row, fract(row.cycle));
     return motion_rotate_about(row, at, turns);

@@ -214,5 +214,5 @@ void homes_of_ring(particle_homes *homes)
     homes->center = vec3_make(0.0f, 0.0f, 0.0f);
     homes->half = vec3_make(1.0f, 1.0f, 1.0f);
     homes->radius = 1.0f;
-    homes->spacing = sqrtf(1.6f / (float)homes->count);
+    homes->spacing = sqrtf(0.9f / (float)homes->count);
 }

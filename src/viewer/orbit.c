@@ -17,7 +17,8 @@ static const float ROOM = 1.16f;                    /* around the shape, for its
 
 void orbit_open(orbit *camera)
 {
-    *camera = (orbit){.turning = true, .rest = TURN_AGAIN_SECONDS, .radius = 1.0f, .goal_radius = 1.0f};
+    *camera = (orbit){
+        .turning = true, .rest = TURN_AGAIN_SECONDS, .radius = 1.0f, .goal_radius = 1.0f, .wide = 1.0f, .tall = 1.0f};
     orbit_again(camera);
 }
 
@@ -34,6 +35,8 @@ void orbit_aim(orbit *camera, vec3 center, float radius, vec3 half, bool ring)
 {
     camera->goal_center = center;
     camera->goal_radius = radius;
+    camera->goal_wide = hypotf(half.x, half.z);
+    camera->goal_tall = half.y + 0.15f * camera->goal_wide; /* seen from above, what lies flat is also tall */
     camera->goal_yaw = ring ? 0.0f : half.z > 1.25f * half.x ? YAW_SIDE : YAW_FRONT;
 }
 
@@ -59,6 +62,8 @@ bool orbit_advance(orbit *camera, float seconds, bool ring, bool still)
     orbit before = *camera;
     camera->center = vec3_mix(camera->center, camera->goal_center, way);
     camera->radius += (camera->goal_radius - camera->radius) * way;
+    camera->wide += (camera->goal_wide - camera->wide) * way;
+    camera->tall += (camera->goal_tall - camera->tall) * way;
     camera->rest += seconds;
     bool turns = camera->turning && !still && !ring && camera->rest > TURN_AGAIN_SECONDS;
     camera->turn_speed += ((turns ? TURN_SPEED : 0.0f) - camera->turn_speed) * (1.0f - expf(-seconds / TURN_EASE));
@@ -81,9 +86,8 @@ orbit_view orbit_look(const orbit *camera, uint32_t width, uint32_t height)
 {
     float aspect = (float)width / (float)height;
     float tangent = tanf(HALF_VIEW);
-    /* The sphere around the shape fits the narrower side. */
-    float narrow = aspect < 1.0f ? atanf(tangent * aspect) : HALF_VIEW;
-    float distance = camera->radius * ROOM / sinf(narrow) / camera->zoom;
+    float distance = fmaxf(camera->tall, camera->wide / aspect) * ROOM / tangent;
+    distance = (distance + 0.5f * camera->wide) / camera->zoom; /* the near side is half its depth nearer */
     float least = camera->radius * 0.15f;
 
     orbit_view view;

@@ -18,7 +18,8 @@ typedef struct orbit {
     float goal_yaw;   /* where a new shape wants to be seen from */
     vec3 center, goal_center;
     float radius, goal_radius;
-    float turn_speed; /* radians a second, eased */
+    float wide, tall, goal_wide, goal_tall; /* half of what must be seen, whatever the turn */
+    float turn_speed;                       /* radians a second, eased */
 } orbit;
 
 typedef struct orbit_view {

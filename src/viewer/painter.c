@@ -9,23 +9,26 @@
 #define TEXT(shader) ((const char *)(shader))
 
 /* Sizes of a particle against the mean distance to its neighbor. */
-static const float LIGHT_RADIUS = 2.1f;
+static const float LIGHT_RADIUS = 1.9f;
+static const float VEIL_RADIUS = 1.1f;
+static const float GLOW_RADIUS = 0.16f; /* of the sculpture's radius */
 static const float SMALLEST_PIXELS = 2.2f;
-static const float BRIGHTNESS = 0.62f;
+static const float BRIGHTNESS = 1.0f;
 
-enum { PICK_PIXELS = 9 };
+enum { PICK_PIXELS = 9, GLOW_PIXELS = 256, GLOW_PARTICLES = 2048 };
 
 typedef struct points_program {
     GLuint program;
-    GLint side_bits, view_projection, eye, toward_light, radius, focal, smallest, brightness, depths, tint, twinkle,
-        seconds, true_colors, parts, veil;
+    GLint side_bits, stride, view_projection, eye, toward_light, radius, focal, smallest, brightness, depths, tint,
+        twinkle, seconds, true_colors, parts, solid, veil, mirror;
 } points_program;
 
 struct painter {
-    points_program light, veil, part;
+    points_program light, veil, glow, part;
     GLuint background;
-    GLint night, aura, middle, extent;
+    GLint night, aura, middle, extent, glow_part;
     GLuint nothing; /* a vertex array without arrays */
+    GLuint glow_frame, glow_texture;
     GLuint pick_frame, pick_color, pick_depth;
 };
 
@@ -44,6 +47,7 @@ static lumen_status open_points(points_program *points, const char *name, const 
         const char *name;
     } all[] = {
         {&points->side_bits, "side_bits"},
+        {&points->stride, "stride"},
         {&points->view_projection, "view_projection"},
         {&points->eye, "eye"},
         {&points->toward_light, "toward_light"},
@@ -57,7 +61,9 @@ static lumen_status open_points(points_program *points, const char *name, const 
         {&points->seconds, "seconds"},
         {&points->true_colors, "true_colors"},
         {&points->parts, "parts"},
+        {&points->solid, "solid"},
         {&points->veil, "veil"},
+        {&points->mirror, "mirror"},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         *all[i].place = glGetUniformLocation(points->program, all[i].name);
@@ -74,6 +80,8 @@ lumen_status painter_open(painter **out, lumen_error *error)
     if (status == LUMEN_OK)
         status = open_points(&one->veil, "veil", "#define VEIL\n", shader_draw_veil, error);
     if (status == LUMEN_OK)
+        status = open_points(&one->glow, "glow", "#define GLOW\n", shader_draw_glow, error);
+    if (status == LUMEN_OK)
         status = open_points(&one->part, "part", "#define PART\n", shader_draw_part, error);
     if (status == LUMEN_OK) {
         const char *const vertex[] = {TEXT(shader_whole), NULL};
@@ -87,11 +95,19 @@ lumen_status painter_open(painter **out, lumen_error *error)
     one->night = glGetUniformLocation(one->background, "night");
     one->aura = glGetUniformLocation(one->background, "aura");
     one->middle = glGetUniformLocation(one->background, "middle");
+    one->glow_part = glGetUniformLocation(one->background, "glow_part");
+    program_sampler(one->background, "glow", UNIT_GLOW);
     one->extent = glGetUniformLocation(one->background, "extent");
     glGenVertexArrays(1, &one->nothing);
 
     GLint outside = 0;
     glGetIntegerv(GL_FRAMEBUFFER_BINDING, &outside);
+    one->glow_texture = simulation_texture(GLOW_PIXELS, GLOW_PIXELS, GL_RGBA8, GL_UNSIGNED_BYTE, NULL);
+    glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_LINEAR);
+    glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, GL_LINEAR);
+    glGenFramebuffers(1, &one->glow_frame);
+    glBindFramebuffer(GL_FRAMEBUFFER, one->glow_frame);
+    glFramebufferTexture2D(GL_FRAMEBUFFER, GL_COLOR_ATTACHMENT0, GL_TEXTURE_2D, one->glow_texture, 0);
     glGenFramebuffers(1, &one->pick_frame);
     glBindFramebuffer(GL_FRAMEBUFFER, one->pick_frame);
     glGenRenderbuffers(1, &one->pick_color);
@@ -113,9 +129,12 @@ void painter_close(painter *one)
         return;
     glDeleteProgram(one->light.program);
     glDeleteProgram(one->veil.program);
+    glDeleteProgram(one->glow.program);
     glDeleteProgram(one->part.program);
     glDeleteProgram(one->background);
     glDeleteVertexArrays(1, &one->nothing);
+    glDeleteFramebuffers(1, &one->glow_frame);
+    glDeleteTextures(1, &one->glow_texture);
     glDeleteFramebuffers(1, &one->pick_frame);
     glDeleteRenderbuffers(1, &one->pick_color);
     glDeleteRenderbuffers(1, &one->pick_depth);
@@ -124,7 +143,7 @@ void painter_close(painter *one)
 
 /* ---- Drawing ------------------------------------------------------------------------------------------ */
 
-static void draw_background(const painter *one, const painter_scene *scene)
+static void draw_background(const painter *one, const painter_scene *scene, float glow_width, float glow_height)
 {
     const orbit_view *view = &scene->view;
     const float *m = view->matrix;
@@ -141,37 +160,45 @@ static void draw_background(const painter *one, const painter_scene *scene)
     glUniform3f(one->aura, scene->aura[0], scene->aura[1], scene->aura[2]);
     glUniform2f(one->middle, clip[0] / w, clip[1] / w);
     glUniform2f(one->extent, tall * (float)scene->height / (float)scene->width, tall);
+    glUniform2f(one->glow_part, glow_width / (float)GLOW_PIXELS, glow_height / (float)GLOW_PIXELS);
+    glActiveTexture(GL_TEXTURE0 + UNIT_GLOW);
+    glBindTexture(GL_TEXTURE_2D, one->glow_texture);
     glDrawArrays(GL_TRIANGLES, 0, 3);
 }
 
-static void draw_points(const points_program *points, const painter_scene *scene)
+/* `radius` of a disc in the world; `scale` of the picture against the scene's pixels; every `stride`th particle. */
+static void draw_points(const points_program *points, const painter_scene *scene, float radius, float scale,
+                        float brightness, uint32_t stride, bool mirrored)
 {
     const orbit_view *view = &scene->view;
     GLint bits = 0;
     while ((1u << bits) < scene->side)
         bits++;
     /* The key light comes over the left shoulder of the one who looks. */
-    vec3 toward_light = vec3_add(vec3_scale(view->up, 0.75f),
-                                 vec3_add(vec3_scale(view->right, -0.5f), vec3_scale(view->forward, -0.55f)));
+    vec3 toward_light = vec3_add(vec3_scale(view->up, 0.85f),
+                                 vec3_add(vec3_scale(view->right, -0.55f), vec3_scale(view->forward, -0.45f)));
     toward_light = vec3_normalize(toward_light, view->up);
     float depth = 2.0f * scene->radius;
     glUseProgram(points->program);
     glUniform1i(points->side_bits, bits);
+    glUniform1i(points->stride, (GLint)stride);
     glUniformMatrix4fv(points->view_projection, 1, GL_FALSE, view->matrix);
     glUniform3f(points->eye, view->eye.x, view->eye.y, view->eye.z);
     glUniform3f(points->toward_light, toward_light.x, toward_light.y, toward_light.z);
-    glUniform1f(points->radius, scene->spacing * LIGHT_RADIUS);
-    glUniform1f(points->focal, view->focal);
+    glUniform1f(points->radius, radius);
+    glUniform1f(points->focal, view->focal * scale);
     glUniform1f(points->smallest, SMALLEST_PIXELS);
-    glUniform1f(points->brightness, BRIGHTNESS * scene->brightness);
+    glUniform1f(points->brightness, brightness * scene->brightness);
     glUniform2f(points->depths, view->distance - scene->radius, 1.0f / depth);
     glUniform3f(points->tint, scene->tint[0], scene->tint[1], scene->tint[2]);
     glUniform1f(points->twinkle, scene->twinkle);
     glUniform1f(points->seconds, scene->seconds);
     glUniform1f(points->true_colors, scene->true_colors);
     glUniform4fv(points->parts, 33, scene->parts[0]);
+    glUniform1f(points->solid, scene->solid);
     glUniform1f(points->veil, 0.03f + scene->spacing + (1.0f - scene->solid) * 3.0f);
-    glDrawArrays(GL_POINTS, 0, (GLsizei)(scene->side * scene->side));
+    glUniform2f(points->mirror, scene->floor, mirrored ? 1.0f : 0.0f);
+    glDrawArrays(GL_POINTS, 0, (GLsizei)(scene->side * scene->side / stride));
 }
 
 static void bind_textures(const painter *one, const painter_scene *scene)
@@ -183,30 +210,58 @@ static void bind_textures(const painter *one, const painter_scene *scene)
     glBindVertexArray(one->nothing);
 }
 
+/* Some of the particles as soft light in a small picture, and their mirror image in the floor. */
+static void draw_glow(const painter *one, const painter_scene *scene, float scale, float width, float height)
+{
+    uint32_t count = scene->side * scene->side;
+    uint32_t stride = count > GLOW_PARTICLES ? count / GLOW_PARTICLES : 1;
+    GLint outside = 0;
+    glGetIntegerv(GL_DRAW_FRAMEBUFFER_BINDING, &outside);
+    glBindFramebuffer(GL_DRAW_FRAMEBUFFER, one->glow_frame);
+    glViewport(0, 0, (GLsizei)width, (GLsizei)height);
+    glClearColor(0.0f, 0.0f, 0.0f, 0.0f);
+    glClear(GL_COLOR_BUFFER_BIT);
+    glDisable(GL_DEPTH_TEST);
+    glEnable(GL_BLEND);
+    glBlendFunc(GL_ONE, GL_ONE);
+    float radius = GLOW_RADIUS * scene->radius;
+    float brightness = 34.0f / (float)(count / stride);
+    draw_points(&one->glow, scene, radius, scale, brightness, stride, false);
+    if (scene->reflection > 0.0f)
+        draw_points(&one->glow, scene, 0.6f * radius, scale, 2.0f * scene->reflection * brightness, stride, true);
+    glBindFramebuffer(GL_DRAW_FRAMEBUFFER, (GLuint)outside);
+}
+
 void painter_draw(painter *one, const painter_scene *scene)
 {
-    glViewport(0, 0, (GLsizei)scene->width, (GLsizei)scene->height);
+    uint32_t longer = scene->width > scene->height ? scene->width : scene->height;
+    float scale = (float)GLOW_PIXELS / (float)longer;
+    float glow_width = fmaxf(1.0f, floorf(scale * (float)scene->width));
+    float glow_height = fmaxf(1.0f, floorf(scale * (float)scene->height));
     glDisable(GL_SCISSOR_TEST);
     glColorMask(GL_TRUE, GL_TRUE, GL_TRUE, GL_TRUE);
     glDepthMask(GL_TRUE);
+    bind_textures(one, scene);
+    draw_glow(one, scene, scale, glow_width, glow_height);
+
+    glViewport(0, 0, (GLsizei)scene->width, (GLsizei)scene->height);
     glClearDepthf(1.0f);
     glClear(GL_DEPTH_BUFFER_BIT);
-    bind_textures(one, scene);
-    draw_background(one, scene);
+    draw_background(one, scene, glow_width, glow_height);
 
     glEnable(GL_DEPTH_TEST);
     glDepthFunc(GL_LESS);
     if (scene->solid > 0.0f) {
         glColorMask(GL_FALSE, GL_FALSE, GL_FALSE, GL_FALSE);
-        draw_points(&one->veil, scene);
+        draw_points(&one->veil, scene, VEIL_RADIUS * scene->spacing, 1.0f, 1.0f, 1, false);
         glColorMask(GL_TRUE, GL_TRUE, GL_TRUE, GL_TRUE);
     }
 
     glDepthMask(GL_FALSE);
     glEnable(GL_BLEND);
-    /* A screen: what is there lets through what is left. The alpha of the picture stays 1. */
-    glBlendFuncSeparate(GL_ONE, GL_ONE_MINUS_SRC_COLOR, GL_ZERO, GL_ONE);
-    draw_points(&one->light, scene);
+    /* Premultiplied; the alpha of the picture stays 1. */
+    glBlendFuncSeparate(GL_ONE, GL_ONE_MINUS_SRC_ALPHA, GL_ZERO, GL_ONE);
+    draw_points(&one->light, scene, LIGHT_RADIUS * scene->spacing, 1.0f, BRIGHTNESS, 1, false);
     glDepthMask(GL_TRUE);
     glDisable(GL_BLEND);
     glDisable(GL_DEPTH_TEST);
@@ -228,7 +283,7 @@ uint32_t painter_part_at(painter *one, const painter_scene *scene, float x, floa
     glColorMask(GL_TRUE, GL_TRUE, GL_TRUE, GL_TRUE);
     glClearColor(0.0f, 0.0f, 0.0f, 0.0f);
     glClear(GL_COLOR_BUFFER_BIT | GL_DEPTH_BUFFER_BIT);
-    draw_points(&one->part, scene);
+    draw_points(&one->part, scene, LIGHT_RADIUS * scene->spacing, 1.0f, 1.0f, 1, false);
     uint8_t pixels[PICK_PIXELS * PICK_PIXELS][4] = {{0}};
     glReadPixels(0, 0, PICK_PIXELS, PICK_PIXELS, GL_RGBA, GL_UNSIGNED_BYTE, pixels);
     glBindFramebuffer(GL_FRAMEBUFFER, (GLuint)outside);

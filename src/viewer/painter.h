@@ -18,6 +18,8 @@ typedef struct painter_scene {
     float pixel_ratio;
     vec3 center;
     float radius;
+    float floor;      /* height of the floor that mirrors the sculpture */
+    float reflection; /* 0: none */
     float spacing;    /* of the particles on the surface */
     float brightness; /* 1 is normal */
     float solid;      /* 1: the near side hides the far side; 0: everything shines through */

@@ -13,7 +13,8 @@ enum {
     UNIT_NORMALS,
     UNIT_PLAN_A,
     UNIT_PLAN_B,
-    UNIT_VELOCITIES_AFTER
+    UNIT_VELOCITIES_AFTER,
+    UNIT_GLOW
 };
 
 typedef struct upper_pass {

@@ -8,6 +8,7 @@
 #include "viewer/simulation_inside.h"
 
 static const float PUSH_RADIUS = 0.22f;
+static const float RING_COS = 0.5f, RING_SIN = 0.8660254f;
 
 lumen_status lower_open(simulation *one, lumen_error *error)
 {
@@ -36,7 +37,10 @@ static vec3 target_of(const simulation *one, const particle_forces *forces, vec3
     if (forces->ring) {
         float angle = forces->ring_angle * (1.0f + floorf(seed * 3.0f));
         float c = cosf(angle), s = sinf(angle);
-        return vec3_scale(vec3_make(c * home.x + s * home.z, home.y, c * home.z - s * home.x), forces->ring_breath);
+        vec3 turned =
+            vec3_scale(vec3_make(c * home.x + s * home.z, home.y, c * home.z - s * home.x), forces->ring_breath);
+        return vec3_make(turned.x, RING_COS * turned.y - RING_SIN * turned.z,
+                         RING_SIN * turned.y + RING_COS * turned.z);
     }
     if (!forces->deforming)
         return home;

@@ -414,6 +414,8 @@ static void describe_scene(const viewer *one, painter_scene *scene)
         .pixel_ratio = one->pixel_ratio,
         .center = one->camera.center,
         .radius = one->camera.radius,
+        .floor = homes->center.y - homes->half.y,
+        .reflection = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
         .spacing = homes->spacing,
         .brightness = one->way.glow * one->way.fade * (1.0f + breath + 0.7f * sound->loudness + 0.5f * sound->onset),
         .solid = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
@@ -430,7 +432,7 @@ static void describe_scene(const viewer *one, painter_scene *scene)
         scene->parts[part][3] = one->lights[part];
     }
     for (int channel = 0; channel < 3; channel++)
-        scene->aura[channel] = 0.16f * one->aura[channel] * scene->brightness;
+        scene->aura[channel] = 0.05f * one->aura[channel] * scene->brightness;
 }
 
 /* What glows around the sculpture has its mean color. */

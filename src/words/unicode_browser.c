@@ -2,9 +2,9 @@
  * with utf8proc. */
 #include "words/unicode_tables.h"
 
-int browser_class(int32_t character);
-int browser_decompose(const int32_t *characters, int count, bool fold, int32_t *out, int limit);
-int browser_compose(int32_t *characters, int count);
+int script_class(int32_t character);
+int script_decompose(const int32_t *characters, int count, bool fold, int32_t *out, int limit);
+int script_compose(int32_t *characters, int count);
 
 unicode_class unicode_class_of(int32_t character)
 {
@@ -13,15 +13,15 @@ unicode_class unicode_class_of(int32_t character)
         return UNICODE_CLASS_OTHER;
     if (character == ' ')
         return UNICODE_CLASS_SEPARATOR;
-    return (unicode_class)browser_class(character);
+    return (unicode_class)script_class(character);
 }
 
 int unicode_decompose(const int32_t *characters, int count, bool fold, int32_t *out, int limit)
 {
-    return browser_decompose(characters, count, fold, out, limit);
+    return script_decompose(characters, count, fold, out, limit);
 }
 
 int unicode_compose(int32_t *characters, int count)
 {
-    return browser_compose(characters, count);
+    return script_compose(characters, count);
 }

@@ -18,7 +18,7 @@ mergeInto(LibraryManager.library, {
   },
 
   // From 1, in the order of unicode_class.
-  browser_class: function (character) {
+  script_class: function (character) {
     const text = String.fromCodePoint(character);
     return [/\p{Z}/u, /\p{Cc}/u, /\p{Cf}/u, /\p{Nd}/u, /\p{P}/u].findIndex((one) => one.test(text)) + 1;
   },
@@ -32,16 +32,16 @@ mergeInto(LibraryManager.library, {
       : one.toLowerCase().toUpperCase().toLowerCase();
   },
 
-  browser_decompose__deps: ['$unicodeText', '$unicodeStore', '$unicodeFold'],
-  browser_decompose: function (characters, count, fold, out, limit) {
+  script_decompose__deps: ['$unicodeText', '$unicodeStore', '$unicodeFold'],
+  script_decompose: function (characters, count, fold, out, limit) {
     let text = unicodeText(characters, count);
     // Character by character, as folding is defined: what it gives may be ordered anew only afterwards.
     if (fold) text = Array.from(text, (one) => Array.from(one.normalize('NFKD'), unicodeFold).join('')).join('');
     return unicodeStore(text.normalize('NFKD'), out, limit);
   },
 
-  browser_compose__deps: ['$unicodeText', '$unicodeStore'],
-  browser_compose: function (characters, count) {
+  script_compose__deps: ['$unicodeText', '$unicodeStore'],
+  script_compose: function (characters, count) {
     return unicodeStore(unicodeText(characters, count).normalize('NFC'), characters, count);
   },
 });

@@ -1,5 +1,5 @@
 /* Depth alone. */
-flat in vec3 color;
+flat in vec4 color;
 layout(location = 0) out vec4 nothing;
 
 void main()
@@ -7,5 +7,5 @@ void main()
     vec2 place = gl_PointCoord * 2.0 - 1.0;
     if (dot(place, place) > 1.0)
         discard;
-    nothing = vec4(color, 1.0);
+    nothing = color;
 }

@@ -24,6 +24,7 @@ uniform vec3 ray_direction;
 uniform float push; /* acceleration beside the ray; 0: no pointer */
 
 const float PUSH_RADIUS = 0.22;
+const float RING_COS = 0.5, RING_SIN = 0.8660254; /* it stands up, toward the one who looks */
 
 layout(location = 0) out vec4 after;
 
@@ -33,7 +34,8 @@ vec3 target_of(vec3 home, int part, float attachment, float seed)
         /* Three currents, whole multiples of one angle, so that it may wrap around unseen. */
         float angle = ring.y * (1.0 + floor(seed * 3.0));
         float c = cos(angle), s = sin(angle);
-        return ring.z * vec3(c * home.x + s * home.z, home.y, c * home.z - s * home.x);
+        vec3 turned = ring.z * vec3(c * home.x + s * home.z, home.y, c * home.z - s * home.x);
+        return vec3(turned.x, RING_COS * turned.y - RING_SIN * turned.z, RING_SIN * turned.y + RING_COS * turned.z);
     }
     if (!deforming)
         return home;
