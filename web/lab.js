@@ -284,8 +284,4 @@ if (!engine.primitives || !engine.make) {
   const asked = readLink(location.hash).text;
   if (asked) $('word').value = asked;
   make($('word').value);
-  $('stage').addEventListener('lost', async () => {
-    await openEngine();
-    make($('word').value);
-  });
 }

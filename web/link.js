@@ -1,11 +1,12 @@
 // The address of a sculpture: everything that makes it lies behind the #, so that a link opens the same one anywhere.
 //
 //     #a%20horse%20galloping                      what is left out is as usual
-//     #a%20horse%20galloping&seed=3&points=8192
+//     #a%20horse%20galloping&seed=3&points=2048
 //
 // The text is percent-encoded, so the first & ends it.
 
-export const USUAL = Object.freeze({ seed: 0, quality: 'standard', points: 4096 });
+// So many points that each of the usual particles stands exactly on one.
+export const USUAL = Object.freeze({ seed: 0, quality: 'standard', points: 16384 });
 
 const QUALITIES = ['fast', 'standard', 'high'];
 

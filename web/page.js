@@ -8,7 +8,7 @@ import { useHands } from './hands.js';
 import { openHistory } from './history.js';
 import { keep, recall } from './keep.js';
 import { openLegend } from './legend.js';
-import { readLink, USUAL, writeLink } from './link.js';
+import { readLink, writeLink } from './link.js';
 import { useMenus } from './menus.js';
 import { openService, Refusal } from './service.js';
 import { Stage } from './stage.js';
@@ -146,10 +146,10 @@ async function ask() {
     return;
   }
   const mine = (asking = new AbortController());
-  const { text, seed, quality, points } = order;
+  const { text, seed, quality, points: number } = order;
   if (!shape) progress(null);
   try {
-    const better = await service.ask({ text, seed, quality, points }, mine.signal, (news) => mine === asking && tellNews(news));
+    const better = await service.ask({ text, seed, quality, points: number }, mine.signal, (news) => mine === asking && tellNews(news));
     if (mine !== asking) return;
     // The same engine makes the same bytes everywhere: then the shape is here already.
     if (!shape || shape.facts.text !== better.facts.text || better.facts.pipeline !== 'procedural') put(better, Boolean(shape));
@@ -218,14 +218,15 @@ $('later').addEventListener('click', () => {
 
 // ---- The word
 
-const orderOf = (text, seed = 0) => ({ text, seed, quality: $('quality').value, points: USUAL.points });
+const side = () => Number($('side').value);
+const points = () => Math.min(side() ** 2, 65536);
 
 $('say').addEventListener('submit', (event) => {
   event.preventDefault();
   speech.stop();
   const text = $('word').value.trim();
   if (!text) return;
-  make(orderOf(text), 'word');
+  make({ text, seed: 0, quality: $('quality').value, points: points() }, 'word');
   // Typing goes on with the next word; on a phone the keyboard makes room for the sculpture.
   if (touch.matches) $('word').blur();
   else $('word').select();
@@ -327,18 +328,17 @@ $('colors').addEventListener('click', () => {
 });
 $('quality').addEventListener('change', () => order && make({ ...order, quality: $('quality').value }, 'word'));
 $('side').addEventListener('change', async () => {
-  keep('side', Number($('side').value));
+  keep('side', side());
   await openEngine();
+  if (order) make({ ...order, points: points() }, 'word');
 });
 calm.addEventListener('change', () => {
   stage.engine?.still(calm.matches);
   turn(!calm.matches);
 });
-// The graphics were taken away (a driver started anew, too many pages): begin again with what was shown.
-$('stage').addEventListener('lost', openEngine);
 
 async function openEngine() {
-  const options = { side: Number($('side').value), still: calm.matches, lower: false };
+  const options = { side: side(), still: calm.matches, lower: false };
   const engine = await stage.open(options);
   window.lumenEngine = engine;
   engine.trueColors($('colors').getAttribute('aria-pressed') === 'true');
@@ -427,5 +427,7 @@ $('turn').setAttribute('aria-pressed', String(!calm.matches));
 tellNetwork();
 await openEngine();
 follow();
+// The first word of a page costs the browser more than the next ones: it compiles as it goes. So one is made unseen.
+if (!order) setTimeout(() => order || stage.engine.make?.('cat', {}), 300);
 // A copy of the page for days without a network; it never stands before the network's own (sw.js).
 if ('serviceWorker' in navigator) navigator.serviceWorker.register('sw.js').catch(() => {});

@@ -34,12 +34,14 @@ export class Stage {
     this.engine?.close();
     this.engine = null;
     this.trouble = '';
-    try {
-      this.engine = await openEngine(this.#renew(), options);
-    } catch (fault) {
-      this.trouble = fault.message;
-      const maker = await openEngine(null, options).catch(() => null);
-      this.engine = openFlat(this.#renew(), maker);
+    if (typeof WebAssembly === 'undefined') {
+      this.trouble = 'This browser does without WebAssembly, so shapes come from the service alone and are drawn flat. Allow it for this page, or take a newer browser.';
+      this.engine = openFlat(this.#renew(), null);
+    } else {
+      this.engine = await openEngine(this.#renew(), { ...options, woken: () => this.wake() }).catch(async (fault) => {
+        this.trouble = fault.message;
+        return openFlat(this.#renew(), await openEngine(null).catch(() => null));
+      });
     }
     this.#measure();
     return this.engine;
@@ -47,14 +49,9 @@ export class Stage {
 
   // A canvas that has had a context cannot get another.
   #renew() {
-    const canvas = document.createElement('canvas');
-    canvas.addEventListener('webglcontextlost', (event) => {
-      event.preventDefault();
-      if (canvas === this.#canvas) this.#host.dispatchEvent(new Event('lost'));
-    });
-    this.#host.replaceChildren(canvas);
-    this.#canvas = canvas;
-    return canvas;
+    this.#canvas = document.createElement('canvas');
+    this.#host.replaceChildren(this.#canvas);
+    return this.#canvas;
   }
 
   // A canvas is emptied by a new size, so the picture is drawn again at once.

@@ -10,7 +10,7 @@
 /* Arrays of the largest shape and its texts stay far below. */
 static const size_t DRAFT_BYTES_MAX = (size_t)8 << 20;
 
-/* ---- Life ---------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------------------ */
 
 browser *browser_open(void)
 {
@@ -46,7 +46,7 @@ const char *browser_version(void)
     return lumen_version();
 }
 
-/* ---- Shapes -------------------------------------------------------------------------------------------------- */
+/* ---- Shapes ---------------------------------------------------------------------------------------------- */
 
 lumen_shape *browser_make(browser *one, const char *text, const char *verb, uint32_t points, double seed, int quality)
 {
@@ -159,7 +159,7 @@ void browser_draft_numbers(browser *one, double seed, float tempo, float size)
     one->draft->motion.size = size;
 }
 
-/* ---- Texts and files ------------------------------------------------------------------------------------------- */
+/* ---- Texts and files ------------------------------------------------------------------------------------- */
 
 static void empty_bytes(browser *one)
 {

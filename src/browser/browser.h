@@ -34,7 +34,7 @@ BROWSER_API const char *browser_message(const browser *one);
 
 BROWSER_API const char *browser_version(void);
 
-/* ---- Shapes ------------------------------------------------------------------------------------------------- */
+/* ---- Shapes ---------------------------------------------------------------------------------------------- */
 
 /* As lumen_generate; the shape is given back with browser_free. `verb` may be NULL. */
 BROWSER_API lumen_shape *browser_make(browser *one, const char *text, const char *verb, uint32_t points, double seed,
@@ -77,7 +77,7 @@ typedef enum browser_text {
 BROWSER_API bool browser_draft_text(browser *one, int which, const char *text);
 BROWSER_API void browser_draft_numbers(browser *one, double seed, float tempo, float size);
 
-/* ---- The sculpture -------------------------------------------------------------------------------------------- */
+/* ---- The sculpture --------------------------------------------------------------------------------------- */
 
 /* Opens the viewer on the WebGL 2 context that JavaScript has put into Module.context. False with a message; the rest
  * works without, and what is said here to a viewer that is not there has no effect. */
@@ -112,10 +112,13 @@ BROWSER_API bool browser_viewer_facts(browser *one);
  * the facts. NULL without a viewer or memory. */
 BROWSER_API const float *browser_read(browser *one);
 
-/* ---- Motion and voice ------------------------------------------------------------------------------------------- */
+/* ---- Motion and voice ------------------------------------------------------------------------------------ */
 
 /* The names of the motion templates as a JSON array, in browser_bytes. */
 BROWSER_API bool browser_motions(browser *one);
+
+/* The text of data/motion. */
+BROWSER_API const char *browser_motion_templates(void);
 
 /* [{"id", "name", "summary", "oneShot", "parameters": [{"name", "meaning", "place", "least", "most", "usual"}]}] */
 BROWSER_API bool browser_primitives(browser *one);
@@ -131,7 +134,7 @@ BROWSER_API void browser_plan_show(browser *one);
 BROWSER_API const float *browser_hear(browser *one, const float *samples, size_t count, unsigned rate);
 BROWSER_API void browser_deaf(browser *one);
 
-/* ---- Texts and files ----------------------------------------------------------------------------------------- */
+/* ---- Texts and files ------------------------------------------------------------------------------------- */
 
 /* The object of the service's JSON without its long arrays. */
 BROWSER_API bool browser_facts(browser *one, const lumen_shape *shape);

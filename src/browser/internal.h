@@ -22,6 +22,7 @@ struct browser {
     arena *draft_memory; /* the draft owns it */
 
     viewer *sculpture; /* NULL while nothing is seen */
+    double frame_ms;   /* what a frame takes of the page's thread, on the mean */
     int context;       /* of WebGL, as the library knows it; 0: none */
     motion_plan plan;  /* of the motion lab */
     voice *ear;        /* NULL while the microphone is off */

@@ -4,8 +4,10 @@
 
 #include "base/error.h"
 
-/* ---- Motion
- * ---------------------------------------------------------------------------------------------------------- */
+/* The files of data/motion, one after the other, embedded at build time. */
+extern const unsigned char motion_templates[];
+
+/* ---- Motion ---------------------------------------------------------------------------------------------- */
 
 bool browser_motions(browser *one)
 {
@@ -14,6 +16,11 @@ bool browser_motions(browser *one)
     for (uint32_t i = 0; i < motion_count(one->motions); i++)
         whole = document_add(names, document_text(motion_name(motion_at(one->motions, i)))) && whole;
     return browser_write_document(one, names, whole);
+}
+
+const char *browser_motion_templates(void)
+{
+    return (const char *)motion_templates;
 }
 
 static document_value *describe_parameter(const motion_parameter *parameter)
@@ -78,8 +85,7 @@ void browser_plan_show(browser *one)
         viewer_move_plan(one->sculpture, &one->plan);
 }
 
-/* ---- Voice
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- Voice ----------------------------------------------------------------------------------------------- */
 
 const float *browser_hear(browser *one, const float *samples, size_t count, unsigned rate)
 {

@@ -167,7 +167,7 @@ static const motion_about abouts[MOTION_PRIMITIVES] = {
           PIVOT_ROWS("the middle of the stream"),
           FREQUENCY_ROW(0.5f),
           {"spread", "how many cycles the points differ, at random; 0: they go together", SPREAD, 0.0f, 1.0f, 1.0f},
-          CYCLE_STAGGER_ROW}},
+          {"stagger", "how much the outer layers lag behind the middle; 0: all go alike", STAGGER, 0.0f, 4.0f, 1.0f}}},
     [MOTION_CURL_NOISE_FLOW] = {"curl_noise_flow",
                                 "Drifts in eddies that neither gather nor thin the points.",
                                 false,
