@@ -49,13 +49,13 @@ static void on_key(GLFWwindow *handle, int key, int code, int action, int modifi
         int glfw;
         window_key key;
     } keys[] = {
-        {GLFW_KEY_ENTER, WINDOW_ENTER},         {GLFW_KEY_KP_ENTER, WINDOW_ENTER},
-        {GLFW_KEY_ESCAPE, WINDOW_ESCAPE},       {GLFW_KEY_BACKSPACE, WINDOW_BACKSPACE},
-        {GLFW_KEY_LEFT, WINDOW_LEFT},           {GLFW_KEY_RIGHT, WINDOW_RIGHT},
-        {GLFW_KEY_UP, WINDOW_UP},               {GLFW_KEY_DOWN, WINDOW_DOWN},
-        {GLFW_KEY_PAGE_UP, WINDOW_PAGE_UP},     {GLFW_KEY_PAGE_DOWN, WINDOW_PAGE_DOWN},
-        {GLFW_KEY_HOME, WINDOW_HOME},           {GLFW_KEY_F1, WINDOW_F1},
-        {GLFW_KEY_F2, WINDOW_F2},               {GLFW_KEY_F3, WINDOW_F3},
+        {GLFW_KEY_ENTER, WINDOW_ENTER},     {GLFW_KEY_KP_ENTER, WINDOW_ENTER},
+        {GLFW_KEY_ESCAPE, WINDOW_ESCAPE},   {GLFW_KEY_BACKSPACE, WINDOW_BACKSPACE},
+        {GLFW_KEY_LEFT, WINDOW_LEFT},       {GLFW_KEY_RIGHT, WINDOW_RIGHT},
+        {GLFW_KEY_UP, WINDOW_UP},           {GLFW_KEY_DOWN, WINDOW_DOWN},
+        {GLFW_KEY_PAGE_UP, WINDOW_PAGE_UP}, {GLFW_KEY_PAGE_DOWN, WINDOW_PAGE_DOWN},
+        {GLFW_KEY_HOME, WINDOW_HOME},       {GLFW_KEY_F1, WINDOW_F1},
+        {GLFW_KEY_F2, WINDOW_F2},           {GLFW_KEY_F3, WINDOW_F3},
         {GLFW_KEY_F11, WINDOW_F11},
     };
     (void)code;

@@ -44,7 +44,7 @@ typedef enum window_event_kind {
     WINDOW_LEFT_IT, /* the pointer has left the window */
     WINDOW_DOWN_AT, /* x, y of the main button */
     WINDOW_UP_AT,
-    WINDOW_WHEEL, /* y: notches, up is positive */
+    WINDOW_WHEEL,  /* y: notches, up is positive */
     WINDOW_PASTED, /* nothing: ask window_pasted */
     WINDOW_QUIT
 } window_event_kind;
