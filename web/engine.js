@@ -222,7 +222,8 @@ class Engine {
 
   facts() {
     if (!this.#module._browser_viewer_facts(this.#browser)) this.check();
-    return { ...this.#json(), version: this.#text(this.#module._browser_version()) };
+    const memoryBytes = this.#module._browser_memory();
+    return { ...this.#json(), memoryBytes, version: this.#text(this.#module._browser_version()) };
   }
 
   // Where the particles are now, and their parts. Slow.

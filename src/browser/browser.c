@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "files/files.h"
@@ -44,6 +45,12 @@ const char *browser_message(const browser *one)
 const char *browser_version(void)
 {
     return lumen_version();
+}
+
+size_t browser_memory(void)
+{
+    /* The end of the heap, which grows and never shrinks. */
+    return (size_t)sbrk(0);
 }
 
 /* ---- Shapes ---------------------------------------------------------------------------------------------- */
