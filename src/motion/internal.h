@@ -170,6 +170,7 @@ typedef struct motion_rule {
     motion_place place;
     char place_part[MOTION_NAME_BYTES]; /* a pattern */
     bool of_reach;                      /* the amplitude counts in reaches of the part */
+    bool lift;                          /* the axis is the level one about which the part rises */
 } motion_rule;
 
 struct motion_template {

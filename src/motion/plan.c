@@ -95,6 +95,16 @@ static bool set_axles(motion_row *row, const motion_joints *joints, uint32_t k)
     return true;
 }
 
+/* The level axis about which what reaches from its joint to its middle rises: one rule for a left and a right wing,
+ * spread or folded. What hangs straight down rises to its own side. */
+static vec3 lift_axis(const motion_joints *joints, uint32_t k)
+{
+    vec3 way = vec3_subtract(joints->center[k], joints->joint[k]);
+    vec3 aside = {0.0f, 0.0f, joints->joint[k].x < joints->center[0].x ? -1.0f : 1.0f};
+    float level = sqrtf(way.x * way.x + way.z * way.z);
+    return level > 0.1f * fabsf(way.y) && level > 0.01f ? vec3_make(-way.z / level, 0.0f, way.x / level) : aside;
+}
+
 static bool make_row(const motion_rule *rule, const motion_joints *joints, uint32_t k, float tempo, float size,
                      float start, motion_row *out)
 {
@@ -106,6 +116,12 @@ static bool make_row(const motion_rule *rule, const motion_joints *joints, uint3
     out->pivot[0] = place.x;
     out->pivot[1] = place.y;
     out->pivot[2] = place.z;
+    if (rule->lift) {
+        vec3 axis = lift_axis(joints, k);
+        out->axis[0] = axis.x;
+        out->axis[1] = axis.y;
+        out->axis[2] = axis.z;
+    }
     if (rule->place == MOTION_AT_AXLES && !set_axles(out, joints, k))
         return false;
     out->start = start;

@@ -174,6 +174,10 @@ static const motion_parameter *parameter_of(const motion_about *about, const cha
 static bool read_axis(reader *input, motion_rule *rule)
 {
     static const char *const names[3] = {"x", "y", "z"};
+    if (is_word(input, "lift")) {
+        rule->lift = true;
+        return rule->whole ? fail(input, "'axis lift' is for parts; give the body a direction") : next_word(input);
+    }
     const char *name = input->word[0] == '-' ? input->word + 1 : input->word;
     for (int k = 0; k < 3; k++) {
         if (strcmp(name, names[k]) == 0) {
