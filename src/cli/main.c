@@ -11,6 +11,7 @@ static const char help[] =
     "lumen: say a word, and see it take shape\n"
     "\n"
     "  lumen generate TEXT... [-o FILE]   make part-labelled shapes of words or short sentences\n"
+    "  lumen view [TEXT|FILE]             a window in which words take shape and move\n"
     "  lumen serve                        the HTTP service, and a page in the browser\n"
     "  lumen pregenerate [LIST]           fill the cache with shapes, here or of a running service\n"
     "  lumen pull MODEL...                fetch the weights of networks from their hub\n"
@@ -44,9 +45,10 @@ static int command_engine_host(int count, char **arguments)
 }
 
 static const command commands[] = {
-    {"generate", command_generate},       {"serve", command_serve}, {"pregenerate", command_pregenerate},
-    {"preflight", command_preflight},     {"pull", command_pull},   {"models", command_models},
-    {"engine-host", command_engine_host},
+    {"generate", command_generate},   {"view", command_view},
+    {"serve", command_serve},         {"pregenerate", command_pregenerate},
+    {"pull", command_pull},           {"models", command_models},
+    {"preflight", command_preflight}, {"engine-host", command_engine_host},
 };
 
 static const command *find_command(const char *name)
