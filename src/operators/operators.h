@@ -31,12 +31,16 @@
 typedef struct operators operators;
 
 typedef struct operators_options {
-    const char *device;    /* "cpu", "plain"; NULL: "cpu" */
-    unsigned threads;      /* 0: one for each core */
-    tensor_type type;      /* TENSOR_BF16 or TENSOR_F32; TENSOR_NONE: bf16 where the CPU multiplies it, else f32 */
-    size_t arena_bytes;    /* the most that activations may take; 0: 4 GiB. Memory is touched as it is used */
+    const char *device;      /* "cpu", "plain"; NULL: "cpu" where it was built, else "plain" */
+    unsigned threads;        /* 0: one for each core */
+    tensor_type type;        /* TENSOR_BF16 or TENSOR_F32; TENSOR_NONE: bf16 where the CPU multiplies it, else f32 */
+    size_t arena_bytes;      /* the most that activations may take; 0: 4 GiB. Memory is touched as it is used */
     lumen_progress progress; /* asked by operators_step; NULL: none */
     void *progress_user;
+    /* Asked before each piece of memory is taken, by layers, primitives and the arena alike; false refuses it, which is
+     * reported like any memory that ran out: a budget, and how tests fail each allocation in turn. NULL: always. */
+    bool (*allow)(void *user, size_t bytes);
+    void *allow_user;
 } operators_options;
 
 lumen_status operators_open(const operators_options *options, operators **out, lumen_error *error);

@@ -1,0 +1,301 @@
+/* Norms and softmax: statistics in f32 lanes, gathered in f64. */
+
+#include "operators/cpu/cpu.h"
+
+#include <math.h>
+
+#include "operators/cpu/rows.h"
+
+/* ---- Group norm ----------------------------------------------------------------------------------------------- */
+
+/* Two passes over the picture. The first gathers, for each channel, the sum and the sum of squares of what its values
+ * differ from the channel's first value: taking that away keeps the squares small, so that f32 suffices for the
+ * variance. The second multiplies and shifts each channel, and activates. */
+
+typedef struct group_norm {
+    tensor_type type;
+    const char *x;
+    char *out;
+    size_t pixels, channels;
+    const float *first;          /* (C) values of the first pixel */
+    double *sums, *squares;      /* (threads, C) */
+    float *partial;              /* (threads, 2 C) */
+    const float *factor, *shift; /* (C) */
+    activation after;
+} group_norm;
+
+ROWS_INLINE void gather_pixels(tensor_type type, const char *x, size_t pixels, size_t channels, const float *first,
+                               float *restrict sum, float *restrict square)
+{
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
+        const char *row = x + pixel * channels * tensor_type_bytes(type);
+        for (size_t c = 0; c < channels; c++) {
+            float apart = row_load(type, row, c) - first[c];
+            sum[c] += apart;
+            square[c] += apart * apart;
+        }
+    }
+}
+
+ROWS_DISPATCH
+static void gather_f32(const char *x, size_t pixels, size_t channels, const float *first, float *sum, float *square)
+{
+    gather_pixels(TENSOR_F32, x, pixels, channels, first, sum, square);
+}
+
+ROWS_DISPATCH
+static void gather_bf16(const char *x, size_t pixels, size_t channels, const float *first, float *sum, float *square)
+{
+    gather_pixels(TENSOR_BF16, x, pixels, channels, first, sum, square);
+}
+
+/* Sums in f32 run over a few pixels only. */
+enum { GATHERED_PIXELS = 64 };
+
+static void gather_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    const group_norm *all = argument;
+    size_t channels = all->channels, bytes = channels * tensor_type_bytes(all->type);
+    float *sum = all->partial + 2 * thread * channels, *square = sum + channels;
+    double *sums = all->sums + thread * channels, *squares = all->squares + thread * channels;
+    for (size_t pixel = from; pixel < to; pixel += GATHERED_PIXELS) {
+        size_t count = to - pixel < GATHERED_PIXELS ? to - pixel : GATHERED_PIXELS;
+        memset(sum, 0, 2 * channels * sizeof *sum);
+        (all->type == TENSOR_BF16 ? gather_bf16 : gather_f32)(all->x + pixel * bytes, count, channels, all->first, sum,
+                                                              square);
+        for (size_t c = 0; c < channels; c++) {
+            sums[c] += (double)sum[c];
+            squares[c] += (double)square[c];
+        }
+    }
+}
+
+/* Factor and shift of each channel of a group, from the sums of all threads (which lie in the first thread's). */
+static void settle_group(const group_norm *all, const norm *layer, size_t from, size_t each, float epsilon,
+                         float *factor, float *shift)
+{
+    double pixels = (double)all->pixels, count = pixels * (double)each, mean = 0.0, variance = 0.0;
+    for (size_t c = from; c < from + each; c++)
+        mean += ((double)all->first[c] * pixels + all->sums[c]) / count;
+    for (size_t c = from; c < from + each; c++) {
+        /* Sum of (first + apart - mean)^2 over the channel. */
+        double offset = (double)all->first[c] - mean;
+        variance += (all->squares[c] + 2.0 * offset * all->sums[c] + offset * offset * pixels) / count;
+    }
+    double scale = 1.0 / sqrt((variance > 0.0 ? variance : 0.0) + (double)epsilon);
+    for (size_t c = from; c < from + each; c++) {
+        double weight = layer != NULL ? (double)layer->weight[c] : 1.0;
+        double bias = layer != NULL && layer->bias != NULL ? (double)layer->bias[c] : 0.0;
+        factor[c] = (float)(scale * weight);
+        shift[c] = (float)(bias - mean * scale * weight);
+    }
+}
+
+ROWS_INLINE void apply_pixels(tensor_type type, activation after, const group_norm *all, size_t from, size_t to)
+{
+    size_t channels = all->channels, bytes = channels * tensor_type_bytes(type);
+    const float *factor = all->factor, *shift = all->shift;
+    for (size_t pixel = from; pixel < to; pixel++) {
+        const char *x = all->x + pixel * bytes;
+        char *out = all->out + pixel * bytes;
+        for (size_t c = 0; c < channels; c++)
+            row_store(type, out, c, row_activation(after, row_load(type, x, c) * factor[c] + shift[c]));
+    }
+}
+
+ROWS_DISPATCH
+static void apply_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    (void)thread;
+    const group_norm *all = argument;
+    bool silu = all->after == ACTIVATION_SILU;
+    if (all->type == TENSOR_BF16 && silu)
+        apply_pixels(TENSOR_BF16, ACTIVATION_SILU, all, from, to);
+    else if (all->type == TENSOR_BF16)
+        apply_pixels(TENSOR_BF16, ACTIVATION_NONE, all, from, to);
+    else if (silu)
+        apply_pixels(TENSOR_F32, ACTIVATION_SILU, all, from, to);
+    else
+        apply_pixels(TENSOR_F32, ACTIVATION_NONE, all, from, to);
+}
+
+static void normalize_picture(operators *run, const norm *layer, group_norm *all, size_t groups, float epsilon)
+{
+    size_t channels = all->channels, each = channels / groups, grain = (1u << 14) / channels + 1;
+    size_t doubles = 2 * run->threads * channels * sizeof(double);
+    size_t floats = (2 * run->threads + 3) * channels * sizeof(float);
+    size_t mark = operators_mark(run);
+    char *memory = op_empty_of(run, TENSOR_U8, 1, (size_t[]){doubles + floats}).data;
+    if (memory == NULL)
+        return;
+    memset(memory, 0, doubles);
+    all->sums = (double *)(void *)memory;
+    all->squares = all->sums + run->threads * channels;
+    all->partial = (float *)(void *)(memory + doubles);
+    float *first = all->partial + 2 * run->threads * channels, *factor = first + channels, *shift = factor + channels;
+    for (size_t c = 0; c < channels; c++)
+        first[c] = row_load(all->type, all->x, c);
+    all->first = first;
+    parallel_for(run, all->pixels, grain, gather_range, all);
+    for (size_t thread = 1; thread < run->threads; thread++)
+        for (size_t c = 0; c < channels; c++) {
+            all->sums[c] += all->sums[thread * channels + c];
+            all->squares[c] += all->squares[thread * channels + c];
+        }
+    for (size_t group = 0; group < groups; group++)
+        settle_group(all, layer, group * each, each, epsilon, factor, shift);
+    all->factor = factor;
+    all->shift = shift;
+    parallel_for(run, all->pixels, grain, apply_range, all);
+    operators_release(run, mark);
+}
+
+void cpu_group_norm(operators *run, const norm *layer, const tensor *x, size_t groups, float epsilon, activation after,
+                    tensor *out)
+{
+    size_t pictures = x->sizes[0], channels = x->sizes[x->rank - 1], pixels = tensor_rows(x) / pictures;
+    size_t bytes = pixels * channels * tensor_type_bytes(run->type);
+    for (size_t n = 0; n < pictures && !operators_failed(run); n++) {
+        group_norm all = {.type = run->type,
+                          .x = (const char *)x->data + n * bytes,
+                          .out = (char *)out->data + n * bytes,
+                          .pixels = pixels,
+                          .channels = channels,
+                          .after = after};
+        normalize_picture(run, layer, &all, groups, epsilon);
+    }
+    if (after != ACTIVATION_SILU && after != ACTIVATION_NONE && !operators_failed(run))
+        cpu_activation(run, out, after, out);
+}
+
+/* ---- Layer norm and root mean square ------------------------------------------------------------------------------
+ */
+
+typedef struct row_norm {
+    tensor_type type;
+    const char *x;
+    char *out;
+    size_t channels;
+    const float *weight, *bias; /* NULL: 1 and 0 */
+    float epsilon;
+    bool centered;
+} row_norm;
+
+ROWS_INLINE float sum_row(tensor_type type, const char *row, size_t count)
+{
+    float lanes[ROW_LANES] = {0};
+    size_t i = 0;
+    for (; i + ROW_LANES <= count; i += ROW_LANES)
+        for (size_t lane = 0; lane < ROW_LANES; lane++)
+            lanes[lane] += row_load(type, row, i + lane);
+    for (; i < count; i++)
+        lanes[0] += row_load(type, row, i);
+    return row_lanes_sum(lanes);
+}
+
+ROWS_INLINE float sum_squares(tensor_type type, const char *row, size_t count, float mean)
+{
+    float lanes[ROW_LANES] = {0};
+    size_t i = 0;
+    for (; i + ROW_LANES <= count; i += ROW_LANES)
+        for (size_t lane = 0; lane < ROW_LANES; lane++) {
+            float apart = row_load(type, row, i + lane) - mean;
+            lanes[lane] += apart * apart;
+        }
+    for (; i < count; i++) {
+        float apart = row_load(type, row, i) - mean;
+        lanes[0] += apart * apart;
+    }
+    return row_lanes_sum(lanes);
+}
+
+ROWS_INLINE void normalize_rows(tensor_type type, const row_norm *all, size_t from, size_t to)
+{
+    size_t channels = all->channels, bytes = channels * tensor_type_bytes(type);
+    for (size_t row = from; row < to; row++) {
+        const char *x = all->x + row * bytes;
+        char *out = all->out + row * bytes;
+        float mean = all->centered ? sum_row(type, x, channels) / (float)channels : 0.0f;
+        float square = sum_squares(type, x, channels, mean) / (float)channels;
+        float factor = 1.0f / sqrtf(square + all->epsilon);
+        const float *weight = all->weight, *bias = all->bias;
+        if (weight != NULL && bias != NULL)
+            for (size_t c = 0; c < channels; c++)
+                row_store(type, out, c, (row_load(type, x, c) - mean) * factor * weight[c] + bias[c]);
+        else if (weight != NULL)
+            for (size_t c = 0; c < channels; c++)
+                row_store(type, out, c, (row_load(type, x, c) - mean) * factor * weight[c]);
+        else
+            for (size_t c = 0; c < channels; c++)
+                row_store(type, out, c, (row_load(type, x, c) - mean) * factor);
+    }
+}
+
+ROWS_DISPATCH
+static void normalize_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    (void)thread;
+    const row_norm *all = argument;
+    if (all->type == TENSOR_BF16)
+        normalize_rows(TENSOR_BF16, all, from, to);
+    else
+        normalize_rows(TENSOR_F32, all, from, to);
+}
+
+void cpu_row_norm(operators *run, const norm *layer, const tensor *x, float epsilon, bool centered, tensor *out)
+{
+    size_t channels = x->sizes[x->rank - 1];
+    row_norm all = {.type = run->type,
+                    .x = x->data,
+                    .out = out->data,
+                    .channels = channels,
+                    .weight = layer != NULL ? layer->weight : NULL,
+                    .bias = layer != NULL ? layer->bias : NULL,
+                    .epsilon = epsilon,
+                    .centered = centered};
+    parallel_for(run, tensor_rows(x), (1u << 14) / channels + 1, normalize_range, &all);
+}
+
+/* ---- Softmax
+ * ---------------------------------------------------------------------------------------------------------- */
+
+ROWS_INLINE void softmax_row(tensor_type type, const char *x, char *out, size_t count)
+{
+    float largest = -INFINITY, sum = 0.0f;
+    for (size_t i = 0; i < count; i++) {
+        float value = row_load(type, x, i);
+        largest = value > largest ? value : largest;
+    }
+    float base = largest > -INFINITY ? largest : 0.0f;
+    for (size_t i = 0; i < count; i++)
+        sum += row_exp(row_load(type, x, i) - base);
+    float factor = largest > -INFINITY ? 1.0f / sum : 0.0f;
+    for (size_t i = 0; i < count; i++)
+        row_store(type, out, i, row_exp(row_load(type, x, i) - base) * factor);
+}
+
+typedef struct softmax {
+    tensor_type type;
+    const char *x;
+    char *out;
+    size_t count;
+} softmax;
+
+ROWS_DISPATCH
+static void softmax_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    (void)thread;
+    const softmax *all = argument;
+    size_t bytes = all->count * tensor_type_bytes(all->type);
+    for (size_t row = from; row < to; row++)
+        if (all->type == TENSOR_BF16)
+            softmax_row(TENSOR_BF16, all->x + row * bytes, all->out + row * bytes, all->count);
+        else
+            softmax_row(TENSOR_F32, all->x + row * bytes, all->out + row * bytes, all->count);
+}
+
+void cpu_softmax(operators *run, const tensor *x, tensor *out)
+{
+    softmax all = {.type = run->type, .x = x->data, .out = out->data, .count = x->sizes[x->rank - 1]};
+    parallel_for(run, tensor_rows(x), (1u << 14) / all.count + 1, softmax_range, &all);
+}
