@@ -160,7 +160,7 @@ static void look_at_range(weights_transfer *transfer)
     weights_part *part = &transfer->part;
     lumen_error error;
     bool other = part->tag[0] != '\0' && answer->tag[0] != '\0' && strcmp(part->tag, answer->tag) != 0;
-    if (answer->range_total == 0 || answer->range_from != transfer->asked_from || other) {
+    if (answer->range_from >= answer->range_total || answer->range_from != transfer->asked_from || other) {
         refuse(transfer, true, LUMEN_ERROR_IO, "%s", other ? "the file has changed" : "another range was sent");
         if (restart(transfer, &error) != LUMEN_OK)
             refuse(transfer, false, error.status, "%s", error.message);

@@ -436,6 +436,25 @@ def a_range_that_was_not_asked_for_is_refused(folder):
 
 
 @test
+def a_range_behind_its_own_end_is_refused(folder):
+    model = Model(folder, known=False)
+
+    def answer(request):
+        content = model.content_of(request)
+        if request.attempt == 2:
+            request.head(206, Content_Length=10**9, Content_Range="bytes 100000-200000/99999", ETag='"v1"')
+            request.write(bytes(2000000))
+            request.drop()
+        else:
+            request.send(content, cut=100000 if request.attempt == 1 else None)
+
+    with Hub(answer) as hub:
+        model.pull(hub)
+        model.check()
+        assert [request.start for request in hub.requests] == [0, 100000, 0]
+
+
+@test
 def a_part_that_is_too_long_begins_anew(folder):
     model = Model(folder)
     model.path("a.bin.part").parent.mkdir(parents=True)
