@@ -9,6 +9,10 @@ _lumen_serve_options='--address --port --port-file --api-key-file --allowed-orig
     --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --debug-routes
     --log-format --log-level --help'
 _lumen_pregenerate_options='--server --wait --cache-dir --concepts --parallel --quality --points --seed --quiet --help'
+_lumen_pull_options='--accept-licence --folder --hub --catalog --list --verify --offline --parallel --attempts
+    --stall-seconds --quiet --help'
+_lumen_models_options='--folder --catalog --json --help'
+_lumen_models='sdxl-turbo rmbg-1.4 partcrafter'
 
 # Folders, and the files with one of the endings given.
 _lumen_files() {
@@ -26,7 +30,7 @@ _lumen() {
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        choices='generate image serve pregenerate preflight help --help --version'
+        choices='generate image serve pregenerate pull models preflight help --help --version'
     else
         case $command in
         generate)
@@ -74,8 +78,23 @@ _lumen() {
                *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;; esac ;;
             esac
             ;;
+        pull)
+            case $before in
+            --folder) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
+            --catalog) mapfile -t COMPREPLY < <(_lumen_files "$word" json) ;;
+            --hub | --parallel | --attempts | --stall-seconds) return ;;
+            *) case $word in -*) choices=$_lumen_pull_options ;; *) choices=$_lumen_models ;; esac ;;
+            esac
+            ;;
+        models)
+            case $before in
+            --folder) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
+            --catalog) mapfile -t COMPREPLY < <(_lumen_files "$word" json) ;;
+            *) choices=$_lumen_models_options ;;
+            esac
+            ;;
         preflight) choices='--help' ;;
-        help) choices='generate image serve pregenerate preflight' ;;
+        help) choices='generate image serve pregenerate pull models preflight' ;;
         esac
     fi
     [ -z "$choices" ] || mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")

@@ -1,17 +1,21 @@
 # Completion of lumen for fish.
 
-set -l commands generate image serve pregenerate preflight help
+set -l commands generate image serve pregenerate pull models preflight help
 set -l first "not __fish_seen_subcommand_from $commands"
 set -l generate '__fish_seen_subcommand_from generate'
 set -l image '__fish_seen_subcommand_from image'
 set -l serve '__fish_seen_subcommand_from serve'
 set -l pregenerate '__fish_seen_subcommand_from pregenerate'
+set -l pull '__fish_seen_subcommand_from pull'
+set -l models '__fish_seen_subcommand_from models'
 
 complete -c lumen -f
 complete -c lumen -n $first -a generate -d 'make the shape of each text'
 complete -c lumen -n $first -a image -d 'paint a picture with SDXL Turbo'
 complete -c lumen -n $first -a serve -d 'answer over HTTP'
 complete -c lumen -n $first -a pregenerate -d 'fill a cache before anyone asks'
+complete -c lumen -n $first -a pull -d 'fetch the weights of models'
+complete -c lumen -n $first -a models -d 'which models there are and what is here'
 complete -c lumen -n $first -a preflight -d 'say whether this machine can run lumen'
 complete -c lumen -n $first -a help -d 'print a summary'
 complete -c lumen -n $first -l version -d 'print the version'
@@ -79,4 +83,21 @@ complete -c lumen -n $pregenerate -l points -x -d 'exactly so many points, 256 t
 complete -c lumen -n $pregenerate -l seed -x -d 'choose the individual'
 complete -c lumen -n $pregenerate -l quiet -d 'print nothing but errors'
 
-complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate image serve pregenerate preflight'
+complete -c lumen -n $pull -a 'sdxl-turbo rmbg-1.4 partcrafter'
+complete -c lumen -n $pull -l accept-licence -d 'accept the licences of the models'
+complete -c lumen -n $pull -l folder -x -a '(__fish_complete_directories)' -d 'the folder of models'
+complete -c lumen -n $pull -l hub -x -d 'the hub, or a mirror of it'
+complete -c lumen -n $pull -l catalog -r -F -d 'also the models of this list'
+complete -c lumen -n $pull -l list -d 'print the files and fetch nothing'
+complete -c lumen -n $pull -l verify -d 'compare what is here with its SHA-256'
+complete -c lumen -n $pull -l offline -d 'ask no network'
+complete -c lumen -n $pull -l parallel -x -d 'so many files at a time, 1 to 16'
+complete -c lumen -n $pull -l attempts -x -d 'try a file so often'
+complete -c lumen -n $pull -l stall-seconds -x -d 'without a byte for so long is broken off'
+complete -c lumen -n $pull -l quiet -d 'print nothing but errors'
+
+complete -c lumen -n $models -l folder -x -a '(__fish_complete_directories)' -d 'the folder of models'
+complete -c lumen -n $models -l catalog -r -F -d 'also the models of this list'
+complete -c lumen -n $models -l json -d 'print one JSON object'
+
+complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate image serve pregenerate pull models preflight'

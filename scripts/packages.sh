@@ -43,6 +43,7 @@ build_needs=(
     library:glesv2=libgles-dev
     library:egl=libegl-dev
     library:glfw3=libglfw3-dev
+    program:emcc=emscripten
     file:/usr/share/wordnet/data.noun=wordnet-base
     file:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core
 )
@@ -57,6 +58,7 @@ check_needs=(
     program:mandoc=mandoc
     program:zsh=zsh
     program:fish=fish
+    program:chromium=chromium
 )
 
 # The package with the sanitizers' libraries carries the version of the clang that is installed, so

@@ -251,7 +251,7 @@ lumen_status safetensors_open(const char *path, safetensors **out, lumen_error *
     if (file == NULL)
         return lumen_fail_memory(error, path);
     lumen_status status =
-        ends_with(path, ".safetensors.index.json") ? open_index(path, file, error) : open_single(path, file, error);
+        ends_with(path, ".json") ? open_index(path, file, error) : open_single(path, file, error);
     if (status != LUMEN_OK) {
         safetensors_close(file);
         return status;

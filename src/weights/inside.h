@@ -82,6 +82,7 @@ typedef struct weights_answer {
     uint64_t range_from, range_total; /* of Content-Range; a total of 0: there is none */
     bool looked_at;                   /* whether its body has begun and was found good, or was refused: */
     bool refused;
+    size_t ignored; /* bytes of a body that nobody reads, as of an error */
 } weights_answer;
 
 typedef struct weights_transfer {

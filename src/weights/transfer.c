@@ -20,6 +20,7 @@ enum {
     MEANINGFUL_BYTES = 1 << 20, /* an answer that brought so many is no failure, even when it breaks off */
     STALL_BYTES = 256,          /* a second; fewer are a stall */
     BUFFER_BYTES = 512 << 10,
+    IGNORED_MAX = 64 << 10,
     ADDRESS_BYTES = 4096
 };
 
@@ -159,7 +160,7 @@ static void look_at_range(weights_transfer *transfer)
     weights_part *part = &transfer->part;
     lumen_error error;
     bool other = part->tag[0] != '\0' && answer->tag[0] != '\0' && strcmp(part->tag, answer->tag) != 0;
-    if (answer->range_total == 0 || answer->range_from != transfer->asked_from || other) {
+    if (answer->range_from >= answer->range_total || answer->range_from != transfer->asked_from || other) {
         refuse(transfer, true, LUMEN_ERROR_IO, "%s", other ? "the file has changed" : "another range was sent");
         if (restart(transfer, &error) != LUMEN_OK)
             refuse(transfer, false, error.status, "%s", error.message);
@@ -213,8 +214,10 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *user)
         look_at_answer(transfer);
     if (transfer->answer.refused)
         return 0;
-    if (status != 200 && status != 206)
-        return total; /* what the server says about its refusal */
+    if (status != 200 && status != 206) { /* what the server says about its refusal, for a while */
+        transfer->answer.ignored += total;
+        return transfer->answer.ignored <= IGNORED_MAX ? total : 0;
+    }
     if (transfer->certain && total > transfer->expected - transfer->part.size) {
         refuse(transfer, false, LUMEN_ERROR_INVALID,
                "more came than its %llu bytes; it is not the file that Lumen knows",
@@ -426,11 +429,14 @@ lumen_status weights_transfer_end(weights_transfer *transfer, CURLcode code, lum
         return lumen_fail(error, transfer->reason.status, "%.120s: %.240s", transfer->file->path,
                           transfer->reason.message);
     }
-    if (code != CURLE_OK)
-        return end_of_connection(transfer, code, error);
     long status = status_of(transfer);
-    if (status != 200 && status != 206)
+    bool good = status == 200 || status == 206;
+    if (code != CURLE_OK && (good || transfer->answer.ignored <= IGNORED_MAX))
+        return end_of_connection(transfer, code, error);
+    if (!good)
         return end_of_status(transfer, status, error);
+    if (transfer->part.size == 0)
+        return try_again(transfer, "nothing came", error);
     if (transfer->certain && transfer->part.size < transfer->expected)
         return try_again(transfer, "the answer ended early", error);
     return complete(transfer, error);

@@ -145,15 +145,15 @@ def main():
     parser.add_argument("--print", required=True, dest="program")
     arguments = parser.parse_args()
     failed = False
-    for number, check in enumerate([what_it_writes_is_read_equal, what_it_refuses_is_refused], 1):
+    for check in (what_it_writes_is_read_equal, what_it_refuses_is_refused):
         with tempfile.TemporaryDirectory() as folder:
             try:
                 check(arguments.program, Path(folder))
-                print(f"ok {number} - {check.__name__}")
+                print(f"ok {check.__name__.replace('_', ' ')}")
             except Exception:
                 failed = True
                 print(traceback.format_exc())
-                print(f"not ok {number} - {check.__name__}")
+                print(f"not ok {check.__name__.replace('_', ' ')}")
     return failed
 
 
