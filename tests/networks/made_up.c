@@ -230,20 +230,20 @@ static void write_text(const char *folder, const char *name, const char *text)
 
 /* As the reference writes them, less what nobody reads. */
 static const char *const small_json[CHECKPOINT_PARTS] = {
-    "{\"hidden_size\": 32, \"num_hidden_layers\": 3, \"num_attention_heads\": 2, \"intermediate_size\": 128, "
-    "\"vocab_size\": 100, \"max_position_embeddings\": 77, \"hidden_act\": \"quick_gelu\", \"layer_norm_eps\": 1e-05, "
-    "\"projection_dim\": 32, \"eos_token_id\": 2}",
-    "{\"hidden_size\": 64, \"num_hidden_layers\": 3, \"num_attention_heads\": 4, \"intermediate_size\": 256, "
-    "\"vocab_size\": 100, \"max_position_embeddings\": 77, \"hidden_act\": \"gelu\", \"layer_norm_eps\": 1e-05, "
-    "\"projection_dim\": 48, \"eos_token_id\": 2}",
-    "{\"in_channels\": 4, \"out_channels\": 4, \"block_out_channels\": [32, 64, 64], \"down_block_types\": "
-    "[\"DownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\"], \"up_block_types\": "
-    "[\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\", \"UpBlock2D\"], \"layers_per_block\": 2, "
-    "\"transformer_layers_per_block\": [1, 1, 2], \"attention_head_dim\": [1, 2, 4], \"cross_attention_dim\": 96, "
-    "\"use_linear_projection\": true, \"norm_num_groups\": 16, \"addition_embed_type\": \"text_time\", "
-    "\"addition_time_embed_dim\": 16, \"projection_class_embeddings_input_dim\": 144, \"upcast_attention\": null}",
-    "{\"out_channels\": 3, \"latent_channels\": 4, \"block_out_channels\": [16, 32, 32, 32], \"layers_per_block\": 2, "
-    "\"norm_num_groups\": 16, \"scaling_factor\": 0.13025}"};
+    ("{\"hidden_size\": 32, \"num_hidden_layers\": 3, \"num_attention_heads\": 2, \"intermediate_size\": 128, "
+     "\"vocab_size\": 100, \"max_position_embeddings\": 77, \"hidden_act\": \"quick_gelu\", \"layer_norm_eps\": 1e-05, "
+     "\"projection_dim\": 32, \"eos_token_id\": 2}"),
+    ("{\"hidden_size\": 64, \"num_hidden_layers\": 3, \"num_attention_heads\": 4, \"intermediate_size\": 256, "
+     "\"vocab_size\": 100, \"max_position_embeddings\": 77, \"hidden_act\": \"gelu\", \"layer_norm_eps\": 1e-05, "
+     "\"projection_dim\": 48, \"eos_token_id\": 2}"),
+    ("{\"in_channels\": 4, \"out_channels\": 4, \"block_out_channels\": [32, 64, 64], \"down_block_types\": "
+     "[\"DownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\"], \"up_block_types\": "
+     "[\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\", \"UpBlock2D\"], \"layers_per_block\": 2, "
+     "\"transformer_layers_per_block\": [1, 1, 2], \"attention_head_dim\": [1, 2, 4], \"cross_attention_dim\": 96, "
+     "\"use_linear_projection\": true, \"norm_num_groups\": 16, \"addition_embed_type\": \"text_time\", "
+     "\"addition_time_embed_dim\": 16, \"projection_class_embeddings_input_dim\": 144, \"upcast_attention\": null}"),
+    ("{\"out_channels\": 3, \"latent_channels\": 4, \"block_out_channels\": [16, 32, 32, 32], \"layers_per_block\": 2, "
+     "\"norm_num_groups\": 16, \"scaling_factor\": 0.13025}")};
 
 void write_small_folder(const char *path)
 {
