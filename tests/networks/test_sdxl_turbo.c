@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "made_up.h"
+#include "tokenizer/clip_tokenizer.h"
 
 static char folder[256];
 
@@ -245,10 +246,53 @@ static void requests_out_of_bounds_are_refused(void **state)
     request.ids[1] = NULL;
     assert_int_equal(sdxl_turbo_paint(model, &request, &picture, &error), LUMEN_ERROR_INVALID);
     int32_t strange[77] = {0};
-    strange[5] = 100; /* beyond the vocabulary */
+    strange[5] = 49408; /* beyond the vocabulary */
     request = good;
     request.ids[0] = strange;
     assert_int_equal(sdxl_turbo_paint(model, &request, &picture, &error), LUMEN_ERROR_INVALID);
+    sdxl_turbo_close(model);
+}
+
+static void write_merges(const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *out = fopen(path, "wb");
+    assert_non_null(out);
+    fputs("#version: 0.2\nh o\nho r\ns e</w>\nhor se</w>\n", out);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void a_prompt_paints_what_its_ids_paint(void **state)
+{
+    (void)state;
+    sdxl_turbo *model = open_small(&(sdxl_turbo_options){.device = "plain", .type = TENSOR_F32});
+    int32_t ids[2][CLIP_TOKENS];
+    char path[400];
+    lumen_error error = {0};
+    write_merges("merges.txt");
+    snprintf(path, sizeof path, "%s/merges.txt", folder);
+    for (int i = 0; i < 2; i++) {
+        clip_tokenizer *words = NULL;
+        assert_int_equal(clip_tokenizer_open(path, i == 0 ? CLIP_END : 0, &words, &error), LUMEN_OK);
+        assert_int_equal(clip_tokenizer_encode(words, "a horse", ids[i], CLIP_TOKENS, &error), LUMEN_OK);
+        clip_tokenizer_close(words);
+    }
+    sdxl_turbo_request request = golden_request(1);
+    request.ids[0] = ids[0];
+    request.ids[1] = ids[1];
+    picture_image by_ids = paint(model, &request);
+    request.ids[0] = request.ids[1] = NULL;
+    request.prompt = "a horse";
+    picture_image by_prompt = paint(model, &request);
+    request.prompt = "a cow";
+    picture_image other = paint(model, &request);
+    assert_memory_equal(by_ids.pixels, by_prompt.pixels, 64 * 64 * 3);
+    assert_true(memcmp(by_ids.pixels, other.pixels, 64 * 64 * 3) != 0);
+    picture_free(&by_ids);
+    picture_free(&by_prompt);
+    picture_free(&other);
+    remove(path);
     sdxl_turbo_close(model);
 }
 
@@ -347,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_picture_can_be_called_off_anywhere_and_the_next_one_is_whole),
         cmocka_unit_test(memory_that_runs_out_anywhere_is_an_error_and_the_next_picture_is_whole),
         cmocka_unit_test(requests_out_of_bounds_are_refused),
+        cmocka_unit_test(a_prompt_paints_what_its_ids_paint),
         cmocka_unit_test(without_its_tokenizer_a_prompt_says_how_to_get_it),
         cmocka_unit_test(a_model_that_is_not_there_says_how_to_get_it),
     };
