@@ -18,31 +18,41 @@ struct configuration {
 
 /* ---- The file -------------------------------------------------------------------------------------------- */
 
-static lumen_status parse(configuration *from, const char *bytes, size_t size, lumen_error *error)
+lumen_status configuration_from_bytes(const char *name, const void *bytes, size_t size, configuration **out,
+                                      lumen_error *error)
 {
     json_error_t why;
+    *out = NULL;
+    configuration *from = calloc(1, sizeof *from + strlen(name) + 1);
+    if (from == NULL)
+        return lumen_fail_memory(error, name);
+    memcpy(from->path, name, strlen(name) + 1);
     from->root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &why);
-    if (!json_is_object(from->root))
-        return lumen_fail(error, LUMEN_ERROR_INVALID, "%s is no JSON object (line %d: %.80s); pull the model again",
-                          from->path, why.line, why.text);
-    return LUMEN_OK;
+    if (json_is_object(from->root)) {
+        *out = from;
+        return LUMEN_OK;
+    }
+    json_decref(from->root);
+    free(from);
+    return lumen_fail(error, LUMEN_ERROR_INVALID, "%.200s is no JSON object (line %d: %.80s); pull the model again",
+                      name, why.line, why.text);
 }
 
-static lumen_status read_bytes(configuration *from, FILE *file, lumen_error *error)
+static lumen_status read_file(const char *path, FILE *file, configuration **out, lumen_error *error)
 {
     char *bytes = malloc(CONFIGURATION_BYTES_MAX);
     if (bytes == NULL)
-        return lumen_fail_memory(error, from->path);
+        return lumen_fail_memory(error, path);
     size_t size = fread(bytes, 1, CONFIGURATION_BYTES_MAX, file);
     lumen_status status;
     if (ferror(file))
         status =
-            lumen_fail(error, LUMEN_ERROR_IO, "%s could not be read (%s); check the disk", from->path, strerror(errno));
+            lumen_fail(error, LUMEN_ERROR_IO, "%.200s could not be read (%s); check the disk", path, strerror(errno));
     else if (size == CONFIGURATION_BYTES_MAX)
-        status = lumen_fail(error, LUMEN_ERROR_INVALID, "%s is larger than any configuration; pull the model again",
-                            from->path);
+        status = lumen_fail(error, LUMEN_ERROR_INVALID, "%.200s is larger than any configuration; pull the model again",
+                            path);
     else
-        status = parse(from, bytes, size, error);
+        status = configuration_from_bytes(path, bytes, size, out, error);
     free(bytes);
     return status;
 }
@@ -54,24 +64,10 @@ lumen_status configuration_open(const char *path, configuration **out, lumen_err
     if (file == NULL)
         return errno == ENOENT || errno == ENOTDIR
                    ? LUMEN_OK
-                   : lumen_fail(error, LUMEN_ERROR_IO, "%s could not be opened (%s); make it readable", path,
+                   : lumen_fail(error, LUMEN_ERROR_IO, "%.200s could not be opened (%s); make it readable", path,
                                 strerror(errno));
-    configuration *from = calloc(1, sizeof *from + strlen(path) + 1);
-    lumen_status status = LUMEN_OK;
-    if (from == NULL) {
-        status = lumen_fail_memory(error, path);
-    } else {
-        memcpy(from->path, path, strlen(path) + 1);
-        status = read_bytes(from, file, error);
-    }
+    lumen_status status = read_file(path, file, out, error);
     fclose(file);
-    if (status == LUMEN_OK) {
-        *out = from;
-        return LUMEN_OK;
-    }
-    if (from != NULL)
-        json_decref(from->root);
-    free(from);
     return status;
 }
 
@@ -93,13 +89,13 @@ static void note(configuration *from, const char *key, const char *reason)
 {
     if (from->status == LUMEN_OK)
         from->status = lumen_fail(&from->fault, LUMEN_ERROR_INVALID,
-                                  "%s: \"%s\" %s; this version cannot run such a model", from->path, key, reason);
+                                  "%.200s: \"%s\" %s; this version cannot run such a model", from->path, key, reason);
 }
 
 void configuration_fault(configuration *from, const char *reason)
 {
     if (from != NULL && from->status == LUMEN_OK)
-        from->status = lumen_fail(&from->fault, LUMEN_ERROR_INVALID, "%s: %s; this version cannot run such a model",
+        from->status = lumen_fail(&from->fault, LUMEN_ERROR_INVALID, "%.200s: %s; this version cannot run such a model",
                                   from->path, reason);
 }
 

@@ -18,6 +18,10 @@
 typedef struct configuration configuration;
 
 lumen_status configuration_open(const char *path, configuration **out, lumen_error *error);
+
+/* The same of bytes in memory; `name` stands in messages. */
+lumen_status configuration_from_bytes(const char *name, const void *bytes, size_t size, configuration **out,
+                                      lumen_error *error);
 lumen_status configuration_close(configuration *from, lumen_error *error);
 
 bool configuration_has(const configuration *from, const char *key); /* and it is not null */
