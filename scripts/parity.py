@@ -187,7 +187,12 @@ def paint(folder, given, dtype):
     return (picture / 2 + 0.5).clamp(0, 1)
 
 
-def run_reference(folder, part, dtype):
+def reference_path(folder, part, kind, side):
+    return folder / f"reference-{part}-{kind}-{side}.npy"
+
+
+def run_reference(folder, part, kind, side):
+    dtype = torch.float32 if kind == "f32" else torch.bfloat16
     from safetensors.torch import load_file
     torch.set_grad_enabled(False)
     given = load_file(folder / f"input-{part}.safetensors")
@@ -200,15 +205,14 @@ def run_reference(folder, part, dtype):
         answer = decode(folder, given["latent"], dtype)[0].permute(1, 2, 0)
     else:
         answer = (paint(folder, given, dtype)[0].permute(1, 2, 0) * 255).round()
-    kind = "f32" if dtype == torch.float32 else "bf16"
-    numpy.save(folder / f"reference-{part}-{kind}.npy", answer.contiguous().numpy())
+    numpy.save(reference_path(folder, part, kind, side), answer.contiguous().numpy())
 
 
-def reference(folder, part, kind, fresh):
-    path = folder / f"reference-{part}-{kind}.npy"
+def reference(folder, part, kind, side, fresh):
+    path = reference_path(folder, part, kind, side)
     if fresh or not path.exists():
-        subprocess.run([sys.executable, __file__, "-", "--folder", folder, "--reference", part, "--type", kind],
-                       check=True)
+        subprocess.run([sys.executable, __file__, "-", "--folder", folder, "--reference", part, "--type", kind,
+                        "--side", str(side)], check=True)
     return numpy.load(path).flatten()
 
 
@@ -277,7 +281,7 @@ def main():
     arguments.add_argument("--type", default="f32", help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.reference:
-        run_reference(given.folder, given.reference, torch.float32 if given.type == "f32" else torch.bfloat16)
+        run_reference(given.folder, given.reference, given.type, given.side)
         return
     check_names(given.program)
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -286,7 +290,7 @@ def main():
     print("| network | type | max relative error | mean | cosine | PSNR dB | peak memory GB | load s |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     for part in given.parts.split(","):
-        expected = reference(given.folder, part, "f32", not given.keep)
+        expected = reference(given.folder, part, "f32", given.side, not given.keep)
         for kind in given.types.split(","):
             values, about = ours(given.program, given.folder, part, kind)
             found = compare(values, expected)
