@@ -9,13 +9,13 @@
 #define TEXT(shader) ((const char *)(shader))
 
 /* Sizes of a particle against the mean distance to its neighbor. */
-static const float LIGHT_RADIUS = 1.9f;
-static const float VEIL_RADIUS = 1.1f;
+static const float LIGHT_RADIUS = 1.5f;
+static const float VEIL_RADIUS = 0.95f;
 static const float GLOW_RADIUS = 0.16f; /* of the sculpture's radius */
 static const float SMALLEST_PIXELS = 2.2f;
 static const float BRIGHTNESS = 1.0f;
 
-enum { PICK_PIXELS = 9, GLOW_PIXELS = 256, GLOW_PARTICLES = 2048 };
+enum { PICK_PIXELS = 9, GLOW_PIXELS = 128, GLOW_PARTICLES = 1024 };
 
 typedef struct points_program {
     GLuint program;

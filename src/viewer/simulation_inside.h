@@ -20,7 +20,7 @@ enum {
 typedef struct upper_pass {
     GLuint program;
     GLint arrival, spring_loose, spring_tight, way_loose, way_tight;
-    GLint plan_blend, plan_now, deforming, frame, noise, noise_time, center, pulse, ring, ray_origin, ray_direction,
+    GLint plan_blend, plan_now, rounds, noise, noise_time, center, pulse, ring, ray_origin, ray_direction,
         push;
 } upper_pass;
 
@@ -37,7 +37,8 @@ struct simulation {
     GLuint homes, normals, plans[2];
     GLuint position_frames[2], velocity_frames[2];
     GLuint nothing; /* a vertex array without arrays */
-    upper_pass velocity_pass, position_pass;
+    upper_pass velocity_passes[3]; /* for no plan, plan 0, both plans */
+    upper_pass position_pass;
 
     /* The lower path. */
     const particle_homes *home;
@@ -45,6 +46,9 @@ struct simulation {
     float *places; /* (n, 4) xyz, normal */
     float *speeds; /* (n, 3) */
 };
+
+/* Normals follow the motion a quarter of the rows at a time. */
+enum { NORMAL_STRIPS = 4 };
 
 lumen_status upper_open(simulation *one, lumen_error *error);
 void upper_close(simulation *one);

@@ -436,11 +436,18 @@ static void describe_scene(const viewer *one, painter_scene *scene)
 }
 
 /* What glows around the sculpture has its mean color. */
-static void advance_aura(viewer *one, float seconds)
+static bool advance_aura(viewer *one, float seconds)
 {
     const particle_homes *homes = &one->homes[one->shown];
-    for (int channel = 0; channel < 3; channel++)
-        one->aura[channel] = toward(one->aura[channel], homes->aura[channel], seconds, 0.4f);
+    bool changes = false;
+    for (int channel = 0; channel < 3; channel++) {
+        float before = one->aura[channel];
+        one->aura[channel] = toward(before, homes->aura[channel], seconds, 0.4f);
+        if (fabsf(one->aura[channel] - homes->aura[channel]) < 0.004f)
+            one->aura[channel] = homes->aura[channel];
+        changes |= one->aura[channel] != before;
+    }
+    return changes;
 }
 
 static double thread_milliseconds(void)
@@ -460,7 +467,7 @@ bool viewer_frame(viewer *one, double seconds_now)
     advance_clocks(one, seconds);
     advance_voice(one, seconds);
     bool changes = advance_lights(one, seconds);
-    advance_aura(one, seconds);
+    changes |= advance_aura(one, seconds);
     if (course_advance(&one->way, seconds, one->still)) {
         put_in_place(one);
         fade_clear(&one->fade);
