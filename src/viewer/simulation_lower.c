@@ -86,7 +86,7 @@ static float normal_of(const simulation *one, const particle_forces *forces, uin
     return vec3_dot(beyond, beyond) > 1e-10f ? normal_pack(vec3_normalize(beyond, normal)) : before;
 }
 
-void lower_step(simulation *one, const particle_forces *forces)
+void lower_step(simulation *one, const particle_forces *forces, meter *time)
 {
     for (uint32_t i = 0; i < one->side * one->side; i++) {
         const float *home_place = one->home->places + 4 * (size_t)i;
@@ -113,5 +113,7 @@ void lower_step(simulation *one, const particle_forces *forces)
         speed[1] = after.y;
         speed[2] = after.z;
     }
+    double began = meter_now();
     upload(one);
+    time->driver_ms += meter_now() - began;
 }

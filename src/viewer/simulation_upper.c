@@ -172,7 +172,7 @@ static void draw_strips(const simulation *one, const upper_pass *pass, bool defo
     glDisable(GL_SCISSOR_TEST);
 }
 
-void upper_step(simulation *one, const particle_forces *forces)
+void upper_step(simulation *one, const particle_forces *forces, meter *time)
 {
     int from = one->now, to = 1 - from;
     GLint outside = 0, view[4];
@@ -192,8 +192,7 @@ void upper_step(simulation *one, const particle_forces *forces)
     bind(UNIT_PLAN_B, one->plans[1]);
 
     const spring_step *loose = &forces->loose, *tight = &forces->tight;
-    const upper_pass *pass =
-        &one->velocity_passes[!forces->deforming ? 0 : forces->blend > 0.0f ? 2 : 1];
+    const upper_pass *pass = &one->velocity_passes[!forces->deforming ? 0 : forces->blend > 0.0f ? 2 : 1];
     glUseProgram(pass->program);
     glUniform1f(pass->arrival, forces->arrival);
     glUniform4f(pass->spring_loose, loose->position, loose->velocity, loose->force, 0.0f);
@@ -209,7 +208,9 @@ void upper_step(simulation *one, const particle_forces *forces)
     glUniform3f(pass->ray_direction, forces->ray_direction.x, forces->ray_direction.y, forces->ray_direction.z);
     glUniform1f(pass->push, forces->push);
     glBindFramebuffer(GL_DRAW_FRAMEBUFFER, one->velocity_frames[to]);
+    double began = meter_now();
     draw_strips(one, pass, forces->deforming);
+    time->driver_ms += meter_now() - began;
 
     pass = &one->position_pass;
     bind(UNIT_VELOCITIES_AFTER, one->velocities[to]);
@@ -218,7 +219,9 @@ void upper_step(simulation *one, const particle_forces *forces)
     glUniform2f(pass->way_loose, loose->way_after, loose->way_before);
     glUniform2f(pass->way_tight, tight->way_after, tight->way_before);
     glBindFramebuffer(GL_DRAW_FRAMEBUFFER, one->position_frames[to]);
+    began = meter_now();
     glDrawArrays(GL_TRIANGLES, 0, 3);
+    time->driver_ms += meter_now() - began;
 
     one->now = to;
     glBindFramebuffer(GL_DRAW_FRAMEBUFFER, (GLuint)outside);

@@ -14,10 +14,10 @@
 
 #include "sculptures.h"
 
-enum { SMALL = 64 };
+enum { SMALL = 32 };
 
 static const viewer_options upper = {.side = SMALL}, lower = {.side = SMALL, .without_float_targets = true},
-                            quiet = {.side = SMALL, .still = true};
+                            quiet = {.side = SMALL, .still = true}, tiny = {.side = 16};
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------- */
 
@@ -25,7 +25,7 @@ static void the_first_particles_stand_on_the_points(void **state)
 {
     (void)state;
     studio room = studio_open(64, 64, &upper);
-    lumen_shape *cup = studio_shape(&room, "cup", 1024);
+    lumen_shape *cup = studio_shape(&room, "cup", 512);
     viewer_show(room.sculpture, cup);
     /* No verb and nothing that breathes: once the spring has come to rest, every particle is where it belongs. */
     motion_plan nothing;
@@ -135,7 +135,7 @@ static void a_refinement_does_not_dissolve(void **state)
 {
     (void)state;
     studio room = studio_open(16, 16, &upper);
-    lumen_shape *rough = studio_shape(&room, "cup", 512), *better = studio_shape(&room, "cup", 4096);
+    lumen_shape *rough = studio_shape(&room, "cup", 512), *better = studio_shape(&room, "cup", 1024);
     viewer_show(room.sculpture, rough);
     studio_run(&room, 2.0);
     viewer_refine(room.sculpture, better);
@@ -284,12 +284,12 @@ static void both_paths_agree(void **state)
 static void days_pass_without_harm_to_the_motion(void **state)
 {
     (void)state;
-    studio room = studio_open(16, 16, &upper);
-    lumen_shape *bird = studio_shape(&room, "the bird flies", 1024);
+    studio room = studio_open(16, 16, &tiny);
+    lumen_shape *bird = studio_shape(&room, "the bird flies", 512);
     viewer_show(room.sculpture, bird);
     studio_run(&room, 2.5);
-    /* 6,000 frames of the longest step are ten minutes: the plans' time has been set back twice. */
-    for (int frame = 0; frame < 6000; frame++)
+    /* 2,200 frames of the longest step are nearly four minutes: the plans' time has been set back twice. */
+    for (int frame = 0; frame < 2200; frame++)
         viewer_frame(room.sculpture, room.now += 0.1);
     studio_run(&room, 0.5);
     assert_true(travel(&room, studio_part(bird, "left_wing"), studio_part(bird, "body")) > 0.15f);
@@ -345,7 +345,7 @@ static void many_particles_are_as_bright_as_few(void **state)
     /* Exposure: four times as many particles, and twice as many pixels along each side, change the mean brightness by
      * less than a half. */
     double mean[3];
-    const uint32_t sides[] = {64, 128, 128}, sizes[] = {200, 200, 400};
+    const uint32_t sides[] = {32, 64, 64}, sizes[] = {160, 160, 320};
     for (int i = 0; i < 3; i++) {
         const viewer_options options = {.side = sides[i]};
         studio room = studio_open(sizes[i], sizes[i], &options);
@@ -422,16 +422,16 @@ static uint32_t objects(void)
     enum { NAMES = 256 };
     uint32_t count = 0;
     for (GLuint name = 1; name < NAMES; name++)
-        count += (uint32_t)(glIsTexture(name) == GL_TRUE) + (glIsFramebuffer(name) == GL_TRUE) + (glIsBuffer(name) == GL_TRUE) +
-                 (glIsVertexArray(name) == GL_TRUE) + (glIsRenderbuffer(name) == GL_TRUE) +
-                 (glIsProgram(name) == GL_TRUE) + (glIsShader(name) == GL_TRUE);
+        count += (uint32_t)(glIsTexture(name) == GL_TRUE) + (glIsFramebuffer(name) == GL_TRUE) +
+                 (glIsBuffer(name) == GL_TRUE) + (glIsVertexArray(name) == GL_TRUE) +
+                 (glIsRenderbuffer(name) == GL_TRUE) + (glIsProgram(name) == GL_TRUE) + (glIsShader(name) == GL_TRUE);
     return count;
 }
 
 static void two_hundred_words_leave_nothing_behind(void **state)
 {
     (void)state;
-    studio room = studio_open(16, 16, &upper);
+    studio room = studio_open(16, 16, &tiny);
     lumen_shape *shapes[2] = {studio_shape(&room, "cup", 256), studio_shape(&room, "tree", 256)};
     uint32_t before = objects();
     assert_true(before > 0);
