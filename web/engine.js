@@ -47,6 +47,8 @@ export async function openEngine(canvas, { side = 128, still = false, lower = fa
   try {
     engine.check();
     if (canvas) engine.see(canvas, { side, still, lower, woken });
+    // Browsers compile what runs, when it runs: the first word would take some ten times as long as the second.
+    (window.requestIdleCallback || setTimeout)(() => engine.warmUp());
     return engine;
   } catch (fault) {
     engine.close();
@@ -77,6 +79,10 @@ class Engine {
     this.#module._browser_close(this.#browser);
     this.#browser = 0;
     this.#canvas = null;
+  }
+
+  warmUp() {
+    if (this.#browser) this.make('horse');
   }
 
   // Throws what the last call complained about.
@@ -222,7 +228,8 @@ class Engine {
 
   facts() {
     if (!this.#module._browser_viewer_facts(this.#browser)) this.check();
-    return { ...this.#json(), version: this.#text(this.#module._browser_version()) };
+    const memoryBytes = this.#module._browser_memory();
+    return { ...this.#json(), memoryBytes, version: this.#text(this.#module._browser_version()) };
   }
 
   // Where the particles are now, and their parts. Slow.

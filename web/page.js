@@ -308,7 +308,10 @@ $('skip').addEventListener('click', (event) => {
 
 // ---- The view
 
-function turn(on) {
+// Who wants less motion gets no turning either.
+function turn(wanted) {
+  const on = wanted && !calm.matches;
+  $('turn').disabled = calm.matches;
   $('turn').setAttribute('aria-pressed', String(on));
   stage.engine?.turn(on);
   stage.wake();
@@ -423,9 +426,9 @@ $('hear').hidden = !canHear();
 document.querySelector('[data-file="webm"]').hidden = !canFilm();
 $('side').value = String(recall('side', 128));
 if (!$('side').value) $('side').value = '128';
-$('turn').setAttribute('aria-pressed', String(!calm.matches));
 tellNetwork();
 await openEngine();
+turn(true);
 follow();
 // The first word of a page costs the browser more than the next ones: it compiles as it goes. So one is made unseen.
 if (!order) setTimeout(() => order || stage.engine.make?.('cat', {}), 300);

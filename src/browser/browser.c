@@ -1,5 +1,6 @@
 #include "browser/internal.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,11 @@ const char *browser_message(const browser *one)
 const char *browser_version(void)
 {
     return lumen_version();
+}
+
+size_t browser_memory(void)
+{
+    return (size_t)mallinfo().uordblks;
 }
 
 /* ---- Shapes ---------------------------------------------------------------------------------------------- */

@@ -34,6 +34,9 @@ BROWSER_API const char *browser_message(const browser *one);
 
 BROWSER_API const char *browser_version(void);
 
+/* The memory that is taken now, in bytes, without the tables. */
+BROWSER_API size_t browser_memory(void);
+
 /* ---- Shapes ---------------------------------------------------------------------------------------------- */
 
 /* As lumen_generate; the shape is given back with browser_free. `verb` may be NULL. */

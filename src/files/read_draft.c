@@ -186,7 +186,7 @@ static bool fill_colors(shape_draft *draft)
     for (uint32_t k = 0; k < draft->part_count; k++)
         for (int channel = 0; channel < 3; channel++)
             draft->part_colors[k][channel] =
-                counts[k + 1] == 0 ? 255 : (uint8_t)((sums[k + 1][channel] + counts[k + 1] / 2) / counts[k + 1]);
+                (uint8_t)(counts[k + 1] == 0 ? 255 : (sums[k + 1][channel] + counts[k + 1] / 2) / counts[k + 1]);
     return true;
 }
 

@@ -23,7 +23,7 @@ static const char policy[] = "default-src 'none'; script-src 'self' 'wasm-unsafe
                              "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
                              "frame-ancestors 'none'";
 
-enum { ETAG_BYTES = 24 };
+enum { ETAG_BYTES = 32 };
 
 struct page_file {
     const char *name;
@@ -83,11 +83,11 @@ static bool make_page_file(page_file *page, const embedded_file *file)
     const embedded_file *compressed = find_embedded(file->name, ".gz");
     page->name = file->name;
     page->plain = make_page(file, type, NULL);
-    snprintf(page->plain_tag, sizeof page->plain_tag, "\"%016" PRIx64 "\"", file->hash);
+    snprintf(page->plain_tag, sizeof page->plain_tag, "\"%016" PRIx64 "-plain\"", file->hash);
     if (compressed == NULL)
         return page->plain != NULL;
     page->compressed = make_page(compressed, type, "gzip");
-    snprintf(page->compressed_tag, sizeof page->compressed_tag, "\"%016" PRIx64 "\"", compressed->hash);
+    snprintf(page->compressed_tag, sizeof page->compressed_tag, "\"%016" PRIx64 "-gzip\"", compressed->hash);
     return page->plain != NULL && page->compressed != NULL;
 }
 

@@ -103,6 +103,8 @@ static void sliders_know_their_place_their_range_and_where_they_begin(void **sta
             assert_true(one->least < one->most && one->usual >= one->least && one->usual <= one->most);
             assert_true(strlen(one->meaning) > 3);
         }
+        for (uint32_t k = about->parameter_count; k < MOTION_PARAMETERS; k++)
+            assert_null(about->parameters[k].name);
         motion_row row = motion_row_usual(i, vec3_make(0.1f, 0.2f, 0.3f));
         assert_true(row.primitive == (float)i && row.pivot[2] == 0.3f && row.duration > 0.0f);
     }
