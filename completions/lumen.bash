@@ -1,7 +1,8 @@
 # Completion of lumen for bash.
 
-_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --concepts
-    --explain --list-concepts --quiet --help'
+_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --animate
+    --seconds --fps --particles --concepts --explain --list-concepts --quiet --help'
+_lumen_view_options='--particles --still --lab --motions --concepts --seconds --screenshot --help'
 _lumen_image_options='-o --raw --steps --seed --size --latents --models --threads --precision --low-memory --timings
     --quiet --help'
 _lumen_serve_options='--address --port --port-file --api-key-file --allowed-origins --trusted-proxies --rate-limit
@@ -30,18 +31,28 @@ _lumen() {
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        choices='generate image serve pregenerate pull models preflight help --help --version'
+        choices='generate image view serve pregenerate pull models preflight help --help --version'
     else
         case $command in
         generate)
             case $before in
-            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" ply glb stl json png) ;;
+            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" ply glb stl json png webm gif) ;;
             --sheet) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
             --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
             --engine) choices='auto procedural' ;;
             --quality) choices='fast standard high' ;;
-            --verb | --parts | --points | --seed | --image-size) return ;;
+            --verb | --parts | --points | --seed | --image-size | --seconds | --fps | --particles) return ;;
             *) case $word in -*) choices=$_lumen_generate_options ;; esac ;;
+            esac
+            ;;
+        view)
+            case $before in
+            --motions | --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+            --screenshot) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
+            --particles) choices='64 128 256 512 1024' ;;
+            --seconds) return ;;
+            *) case $word in -*) choices=$_lumen_view_options ;;
+               *) mapfile -t COMPREPLY < <(_lumen_files "$word" json ply glb) ;; esac ;;
             esac
             ;;
         image)
@@ -94,7 +105,7 @@ _lumen() {
             esac
             ;;
         preflight) choices='--help' ;;
-        help) choices='generate image serve pregenerate pull models preflight' ;;
+        help) choices='generate image view serve pregenerate pull models preflight' ;;
         esac
     fi
     [ -z "$choices" ] || mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")

@@ -27,7 +27,7 @@ static bool is_due(progress_bar *bar, bool last)
 static void fill_cells(char cells[BAR_WIDTH + 1], double part)
 {
     for (size_t i = 0; i < BAR_WIDTH; i++)
-        cells[i] = (double)i < part * BAR_WIDTH ? '#' : '.';
+        cells[i] = (double)i < part * (double)BAR_WIDTH ? '#' : '.';
     cells[BAR_WIDTH] = '\0';
 }
 

@@ -135,9 +135,9 @@ static lumen_status read_entry(const char *name, const char *tensor_name, const 
 
 static bool make_room(safetensors_table *table, size_t more)
 {
-    if (table->capacity - table->count >= more)
+    if (table->entries != NULL && table->capacity - table->count >= more)
         return true;
-    size_t capacity = table->count + more;
+    size_t capacity = table->count + more + 1; /* a table without tensors has entries, too */
     safetensors_entry *entries = reallocarray(table->entries, capacity, sizeof *entries);
     if (entries == NULL)
         return false;

@@ -34,8 +34,8 @@ typedef struct painter_scene {
 lumen_status painter_open(painter **out, lumen_error *error);
 void painter_close(painter *one);
 
-/* Into the current draw frame buffer. */
-void painter_draw(painter *one, const painter_scene *scene);
+/* Into the current draw frame buffer. `time` is told what the driver took. */
+void painter_draw(painter *one, const painter_scene *scene, meter *time);
 
 /* The number of the part under a pixel, 0 for none. */
 uint32_t painter_part_at(painter *one, const painter_scene *scene, float x, float y);

@@ -83,12 +83,12 @@ void simulation_plan(simulation *one, int which, const motion_plan *plan)
         upper_plan(one, which, plan);
 }
 
-void simulation_step(simulation *one, const particle_forces *forces)
+void simulation_step(simulation *one, const particle_forces *forces, meter *time)
 {
     if (one->lower)
-        lower_step(one, forces);
+        lower_step(one, forces, time);
     else
-        upper_step(one, forces);
+        upper_step(one, forces, time);
     one->frame++;
 }
 

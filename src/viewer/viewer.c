@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "viewer/course.h"
 #include "viewer/fade.h"
@@ -21,7 +20,7 @@ static const float TIGHT_RATE = 17.0f;    /* radians a second: what has overshot
 static const float TIGHT_DAMPING = 0.62f; /* of critical: some overshoot */
 static const float SOFT_RATE = 6.0f;      /* just after a refinement */
 static const float LOOSE_RATE = 1.1f, LOOSE_DAMPING = 0.9f, DRAG = 0.6f;
-static const float REBASE_SECONDS = 256.0f; /* a float of seconds is kept below twice this */
+static const float REBASE_SECONDS = 64.0f; /* a float of seconds is kept below twice this */
 static const float PUSH = 60.0f;
 static const float LIGHT_SECONDS = 0.12f; /* time constant of highlights */
 static const float LIGHT_HIGH = 1.5f, LIGHT_LOW = 0.16f;
@@ -74,6 +73,7 @@ struct viewer {
     float now;             /* of the plans */
     float noise_time, ring_angle, breath_time;
     double frame_cpu_ms;
+    meter time; /* of the present frame */
     uint64_t frames;
 };
 
@@ -100,8 +100,8 @@ static void snap(viewer *one)
                               .ring = homes->ring,
                               .ring_angle = one->ring_angle,
                               .ring_breath = 1.0f};
-    simulation_step(one->particles, &forces);
-    simulation_step(one->particles, &forces);
+    simulation_step(one->particles, &forces, &one->time);
+    simulation_step(one->particles, &forces, &one->time);
 }
 
 lumen_status viewer_open(const viewer_options *options, viewer **out, lumen_error *error)
@@ -159,6 +159,7 @@ void viewer_close(viewer *one)
 {
     if (one == NULL)
         return;
+    glUseProgram(0); /* a program in use would outlive its deletion */
     painter_close(one->paint);
     simulation_close(one->particles);
     homes_close(&one->homes[0]);
@@ -397,7 +398,7 @@ static void step_particles(viewer *one, float seconds)
             simulation_plan(one->particles, which, &one->fade.plans[which]);
             one->fade.changed[which] = false;
         }
-    simulation_step(one->particles, &forces);
+    simulation_step(one->particles, &forces, &one->time);
 }
 
 static void describe_scene(const viewer *one, painter_scene *scene)
@@ -436,23 +437,24 @@ static void describe_scene(const viewer *one, painter_scene *scene)
 }
 
 /* What glows around the sculpture has its mean color. */
-static void advance_aura(viewer *one, float seconds)
+static bool advance_aura(viewer *one, float seconds)
 {
     const particle_homes *homes = &one->homes[one->shown];
-    for (int channel = 0; channel < 3; channel++)
-        one->aura[channel] = toward(one->aura[channel], homes->aura[channel], seconds, 0.4f);
-}
-
-static double thread_milliseconds(void)
-{
-    struct timespec now = {0};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+    bool changes = false;
+    for (int channel = 0; channel < 3; channel++) {
+        float before = one->aura[channel];
+        one->aura[channel] = toward(before, homes->aura[channel], seconds, 0.4f);
+        if (fabsf(one->aura[channel] - homes->aura[channel]) < 0.004f)
+            one->aura[channel] = homes->aura[channel];
+        changes |= one->aura[channel] != before;
+    }
+    return changes;
 }
 
 bool viewer_frame(viewer *one, double seconds_now)
 {
-    double began = thread_milliseconds();
+    double began = meter_now();
+    one->time.driver_ms = 0.0;
     double passed = one->seconds_before < 0.0 ? 0.0 : seconds_now - one->seconds_before;
     float seconds = passed > 0.0 ? fminf((float)passed, FRAME_MOST) : 0.0f;
     one->seconds_before = seconds_now;
@@ -460,7 +462,7 @@ bool viewer_frame(viewer *one, double seconds_now)
     advance_clocks(one, seconds);
     advance_voice(one, seconds);
     bool changes = advance_lights(one, seconds);
-    advance_aura(one, seconds);
+    changes |= advance_aura(one, seconds);
     if (course_advance(&one->way, seconds, one->still)) {
         put_in_place(one);
         fade_clear(&one->fade);
@@ -478,9 +480,9 @@ bool viewer_frame(viewer *one, double seconds_now)
 
     painter_scene scene;
     describe_scene(one, &scene);
-    painter_draw(one->paint, &scene);
+    painter_draw(one->paint, &scene, &one->time);
     one->frames++;
-    one->frame_cpu_ms = thread_milliseconds() - began;
+    one->frame_cpu_ms = meter_now() - began - one->time.driver_ms;
     bool passing = one->way.phase != VIEWER_MOVE && one->way.phase != VIEWER_IDLE;
     return !one->still || changes || passing || one->hearing;
 }

@@ -97,7 +97,7 @@ void viewer_part_color(const viewer *one, uint32_t part, uint8_t color[3]);
 typedef struct viewer_facts {
     uint32_t particles;
     bool float_targets;  /* the upper path */
-    double frame_cpu_ms; /* what the last viewer_frame took of this thread */
+    double frame_cpu_ms; /* what the last viewer_frame took of this thread, without the driver's drawing */
     uint64_t frames;
 } viewer_facts;
 

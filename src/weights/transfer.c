@@ -16,13 +16,14 @@
 enum {
     CONNECT_SECONDS = 15,
     REDIRECTIONS_MAX = 8,
-    PAUSE_MAX = 60,             /* seconds, whatever Retry-After says */
     MEANINGFUL_BYTES = 1 << 20, /* an answer that brought so many is no failure, even when it breaks off */
     STALL_BYTES = 256,          /* a second; fewer are a stall */
     BUFFER_BYTES = 512 << 10,
     IGNORED_MAX = 64 << 10,
     ADDRESS_BYTES = 4096
 };
+
+static const double pause_max = 60.0; /* seconds, whatever Retry-After says */
 
 /* ---- Bytes counted ---------------------------------------------------------------------------------------------- */
 
@@ -340,10 +341,10 @@ static lumen_status try_again(weights_transfer *transfer, const char *reason, lu
             "there",
             transfer->file->path, all->hub, all->attempts, reason);
     double pause = 0.5;
-    for (unsigned i = 1; i < transfer->failures && pause < PAUSE_MAX; i++)
+    for (unsigned i = 1; i < transfer->failures && pause < pause_max; i++)
         pause *= 2.0;
     pause = (double)wanted > pause ? (double)wanted : pause;
-    transfer->not_before = clock_now_seconds() + (pause < PAUSE_MAX ? pause : PAUSE_MAX);
+    transfer->not_before = clock_now_seconds() + (pause < pause_max ? pause : pause_max);
     transfer->state = TRANSFER_PAUSED;
     return LUMEN_OK;
 }

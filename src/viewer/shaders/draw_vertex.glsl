@@ -22,11 +22,11 @@ uniform float solid;       /* 1: the near side hides the far side; 0: all shine 
 uniform float veil;        /* how far behind its place a particle begins to hide others */
 uniform vec2 mirror;       /* GLOW: height of the floor, 1 to draw the reflection in it */
 
-#ifdef PART
+#if defined(PART)
 flat out float shown;
-#else
+#elif !defined(VEIL)
 flat out vec4 color; /* alpha: how much it covers of what lies behind */
-#if !defined(VEIL) && !defined(GLOW)
+#ifndef GLOW
 flat out float spark; /* how bright its core is */
 #endif
 #endif
@@ -49,10 +49,12 @@ void main()
     shown = float(part) / 255.0;
     gl_PointSize = max(2.0 * radius * focal / gl_Position.w, 3.0);
 #elif defined(VEIL)
-    /* A little behind its place, so that it hides the far side but no neighbor. */
-    gl_Position = view_projection * vec4(position - normalize(eye - position) * veil, 1.0);
+    /* A little behind its place, so that it hides the far side but no neighbor. What looks away hides nothing. */
+    vec3 toward_eye = normalize(eye - position);
+    gl_Position = view_projection * vec4(position - toward_eye * veil, 1.0);
     gl_PointSize = max(2.0 * radius * focal / gl_Position.w, 1.0);
-    color = vec4(0.0);
+    if (dot(normal_unpack(place.w), toward_eye) < -0.15)
+        gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
 #elif defined(GLOW)
     float light = brightness * own.a;
     if (mirror.y > 0.5) {
