@@ -4,7 +4,7 @@
  * more scores exist at once than threads times a tile's, and q, k, v are read where they are, whatever their stride.
  */
 
-#include "operators/cpu/attention.h"
+#include "operators/cpu/tiles.h"
 
 #include <math.h>
 
@@ -225,7 +225,7 @@ void cpu_attention(operators *run, const attention_call *call, tensor *out)
 {
     parallel_enter(run);
     if (run->type == TENSOR_BF16 && cpu_of(run)->tiles) {
-        attention_on_tiles(run, call, out);
+        tiles_attention(run, call, out);
         return;
     }
     size_t mark = operators_mark(run), keys = call->k->sizes[1];

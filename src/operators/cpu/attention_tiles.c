@@ -1,33 +1,18 @@
 /*
  * Attention in bf16 on the tile registers of AMX.
  *
- * A tile register holds 16 rows of 64 bytes. One instruction multiplies 16 x 32 bf16 with 32 x 16 and adds to 16 x 16
- * f32; its second factor lies in pairs: row r holds elements 2 r and 2 r + 1 of each of the 16 columns. So keys and
- * values are packed into such tiles first (once for each head), with zeros up to whole tiles. Then each thread takes 32
- * queries at a time: scores over all keys (f32, in its scratch memory), exponentials of them as bf16, those times the
- * values, and the division by their sum. Intel 64 and IA-32 Architectures Software Developer's Manual, chapter 18.
+ * Keys and values are packed into tiles first (once for each head), with zeros up to whole tiles. Then each thread
+ * takes 32 queries at a time: scores over all keys (f32, in its scratch memory), exponentials of them as bf16, those
+ * times the values, and the division by their sum.
  */
 
-#include "operators/cpu/attention.h"
+#include "operators/cpu/tiles.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 
 #include <math.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "operators/cpu/bf16.h"
-#include "operators/cpu/bf16_vectors.h"
-
-#define TILES        __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")))
-#define TILES_INLINE static inline __attribute__((always_inline)) TILES
-
-enum {
-    TILE_ROWS = 16,
-    TILE_BYTES = 1024,
-    PAIRED = 32, /* bf16 in a row of a tile; also how many queries, keys or columns are taken at a time */
-    LANES = 16   /* f32 in a vector */
-};
+#include "operators/cpu/tile_vectors.h"
 
 typedef struct tiles {
     const attention_call *call;
@@ -39,14 +24,6 @@ typedef struct tiles {
     size_t scratch_each;
     size_t blocks; /* of queries, in a head */
 } tiles;
-
-bool attention_tiles_usable(void)
-{
-    /* Linux gives a process the tiles' state only when asked: arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA). */
-    enum { REQUEST = 0x1023, TILE_DATA = 18 };
-    bool has_tiles;
-    return bf16_multiplied(&has_tiles) && has_tiles && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
-}
 
 static size_t whole(size_t count)
 {
@@ -77,31 +54,6 @@ static const char *row_of(const tensor *x, size_t row, size_t column)
     return (const char *)x->data + (row * tensor_stride(x) + column) * sizeof(uint16_t);
 }
 
-/* 16 keys become columns: pairs of elements are turned like a 16 x 16 matrix of 32 bits, in four rounds that exchange
- * ever larger squares across the diagonal. */
-TILES_INLINE void turn(__m512i rows[16])
-{
-    __m512i half[16];
-    for (int i = 0; i < 16; i += 2) {
-        half[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-        half[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4)
-        for (int j = 0; j < 2; j++) {
-            rows[i + 2 * j] = _mm512_unpacklo_epi64(half[i + j], half[i + j + 2]);
-            rows[i + 2 * j + 1] = _mm512_unpackhi_epi64(half[i + j], half[i + j + 2]);
-        }
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 2; j++) {
-            half[8 * j + i] = _mm512_shuffle_i32x4(rows[8 * j + i], rows[8 * j + i + 4], 0x88);
-            half[8 * j + i + 4] = _mm512_shuffle_i32x4(rows[8 * j + i], rows[8 * j + i + 4], 0xdd);
-        }
-    for (int i = 0; i < 8; i++) {
-        rows[i] = _mm512_shuffle_i32x4(half[i], half[i + 8], 0x88);
-        rows[i + 8] = _mm512_shuffle_i32x4(half[i], half[i + 8], 0xdd);
-    }
-}
-
 /* Up to 32 elements of a row; what is missing counts as zero. */
 TILES_INLINE __m512i load_pairs(const char *row, size_t count)
 {
@@ -123,7 +75,7 @@ static void pack_keys(const tiles *all, size_t n, size_t head, size_t block, cha
             rows[i] = key < keys && left > 0 ? load_pairs(row_of(call->k, n * keys + key, column + from), left)
                                              : _mm512_setzero_si512();
         }
-        turn(rows);
+        tile_turn(rows);
         for (size_t i = 0; i < TILE_ROWS; i++)
             _mm512_storeu_si512(to + i * 64, rows[i]);
     }
@@ -168,27 +120,12 @@ static void pack_range(void *argument, size_t from, size_t to, unsigned thread)
 
 /* ---- Products -------------------------------------------------------------------------------------------------- */
 
-/* Registers 0 to 3 are sums (two blocks of rows times two of columns), 4 and 5 rows, 6 and 7 columns. */
-TILES
-static void configure(void)
-{
-    struct {
-        uint8_t palette, start_row, reserved[14];
-        uint16_t row_bytes[16];
-        uint8_t rows[16];
-    } __attribute__((packed)) whole_tiles = {.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        whole_tiles.row_bytes[i] = 64;
-        whole_tiles.rows[i] = TILE_ROWS;
-    }
-    _tile_loadconfig(&whole_tiles);
-}
-
 /* 32 x 32 sums over `steps` tiles: rows `stride` bytes apart and a tile further each step; two columns of tiles, each
  * `column_step` bytes further each step. The sums go to `to`, `to_stride` bytes apart. */
 TILES_INLINE void multiply(const char *rows, size_t stride, const char *columns, size_t second_column,
                            size_t column_step, size_t steps, float *to, size_t to_stride)
 {
+    tile_barrier();
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -208,6 +145,7 @@ TILES_INLINE void multiply(const char *rows, size_t stride, const char *columns,
     _tile_stored(1, first + 64, to_stride);
     _tile_stored(2, second, to_stride);
     _tile_stored(3, second + 64, to_stride);
+    tile_barrier();
 }
 
 /* ---- Softmax --------------------------------------------------------------------------------------------------- */
@@ -318,15 +256,15 @@ static void attend_range(void *argument, size_t from, size_t to, unsigned thread
 {
     const tiles *all = argument;
     char *scratch = all->scratch + thread * all->scratch_each;
-    configure();
+    tiles_begin();
     /* Rows without a query must be numbers too. */
     memset(scratch, 0, all->scratch_each);
     for (size_t index = from; index < to; index++)
         attend_block(all, index, scratch);
-    _tile_release();
+    tiles_end();
 }
 
-void attention_on_tiles(operators *run, const attention_call *call, tensor *out)
+void tiles_attention(operators *run, const attention_call *call, tensor *out)
 {
     size_t mark = operators_mark(run), heads = out->sizes[0] * call->heads;
     tiles all = {.call = call,
@@ -349,12 +287,7 @@ void attention_on_tiles(operators *run, const attention_call *call, tensor *out)
 
 #else
 
-bool attention_tiles_usable(void)
-{
-    return false;
-}
-
-void attention_on_tiles(operators *run, const attention_call *call, tensor *out)
+void tiles_attention(operators *run, const attention_call *call, tensor *out)
 {
     (void)call;
     (void)out;

@@ -23,15 +23,6 @@ bool bf16_multiplied(bool *tiles)
 
 /* ---- Group norm ------------------------------------------------------------------------------------------------ */
 
-/* x / (1 + e^-x) */
-VECTORS_INLINE __m512 silu_of(__m512 x)
-{
-    /* At x = -87 the power is at its largest that f32 holds; below, the result is nothing in bf16 anyway. */
-    __m512 exponent = _mm512_min_ps(_mm512_mul_ps(x, _mm512_set1_ps(-1.44269504f)), _mm512_set1_ps(126.0f));
-    __m512 below = _mm512_add_ps(vector_power_of_two(exponent), _mm512_set1_ps(1.0f));
-    return _mm512_mul_ps(x, _mm512_rcp14_ps(below));
-}
-
 VECTORS
 static void affine(const uint16_t *x, uint16_t *out, size_t pixels, size_t channels, const float *factor,
                    const float *shift)
@@ -54,7 +45,7 @@ static void affine_silu(const uint16_t *x, uint16_t *out, size_t pixels, size_t 
             __mmask16 mask = vector_mask(channels - c);
             __m512 value = _mm512_fmadd_ps(vector_load(x + c, mask), _mm512_maskz_loadu_ps(mask, factor + c),
                                            _mm512_maskz_loadu_ps(mask, shift + c));
-            vector_store(out + c, mask, silu_of(value));
+            vector_store(out + c, mask, vector_silu(value));
         }
 }
 
@@ -94,30 +85,12 @@ void bf16_gather(const uint16_t *x, size_t pixels, size_t channels, const float 
 /* ---- GEGLU --------------------------------------------------------------------------------------------------------
  */
 
-/* x times the normal distribution at x. Abramowitz and Stegun 7.1.26 gives erfc(|x| / sqrt(2)) as a product with an
- * exponential, so that the relative errors of the latter and of the reciprocal stay relative in the tail. */
-VECTORS_INLINE __m512 gelu_of(__m512 x)
-{
-    const __m512 one = _mm512_set1_ps(1.0f);
-    __m512 size = _mm512_abs_ps(x);
-    __m512 t = _mm512_rcp14_ps(_mm512_fmadd_ps(size, _mm512_set1_ps(0.3275911f * 0.70710678f), one));
-    __m512 sum = _mm512_set1_ps(0.5f * 1.061405429f);
-    sum = _mm512_fmadd_ps(sum, t, _mm512_set1_ps(0.5f * -1.453152027f));
-    sum = _mm512_fmadd_ps(sum, t, _mm512_set1_ps(0.5f * 1.421413741f));
-    sum = _mm512_fmadd_ps(sum, t, _mm512_set1_ps(0.5f * -0.284496736f));
-    sum = _mm512_fmadd_ps(sum, t, _mm512_set1_ps(0.5f * 0.254829592f));
-    __m512 power = vector_power_of_two(_mm512_mul_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(-0.5f * 1.44269504f)));
-    __m512 tail = _mm512_mul_ps(_mm512_mul_ps(sum, t), power);
-    __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GE_OQ);
-    return _mm512_mul_ps(x, _mm512_mask_sub_ps(tail, positive, one, tail));
-}
-
 VECTORS
 void bf16_geglu(const uint16_t *value, const uint16_t *gate, uint16_t *out, size_t count)
 {
     for (size_t i = 0; i < count; i += 16) {
         __mmask16 mask = vector_mask(count - i);
-        __m512 gated = _mm512_mul_ps(vector_load(value + i, mask), gelu_of(vector_load(gate + i, mask)));
+        __m512 gated = _mm512_mul_ps(vector_load(value + i, mask), vector_gelu(vector_load(gate + i, mask)));
         vector_store(out + i, mask, gated);
     }
 }
@@ -173,6 +146,19 @@ void bf16_normalize(const uint16_t *x, uint16_t *out, size_t count, const float 
     }
 }
 
+/* ---- Loading
+ * --------------------------------------------------------------------------------------------------------- */
+
+VECTORS
+void bf16_from_halves(uint16_t *to, const void *from, size_t count)
+{
+    const unsigned char *halves = from;
+    for (size_t i = 0; i < count; i += 16) {
+        __mmask16 mask = vector_mask(count - i);
+        vector_store(to + i, mask, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, halves + 2 * i)));
+    }
+}
+
 #else
 
 /* On other processors the CPU's back end computes in f32 alone: nothing here is called. */
@@ -203,6 +189,11 @@ void bf16_normalize(const uint16_t *x, uint16_t *out, size_t count, const float 
                     float epsilon, bool centered)
 {
     (void)x, (void)out, (void)count, (void)weight, (void)bias, (void)epsilon, (void)centered;
+}
+
+void bf16_from_halves(uint16_t *to, const void *from, size_t count)
+{
+    (void)to, (void)from, (void)count;
 }
 
 #endif

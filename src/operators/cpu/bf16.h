@@ -29,4 +29,7 @@ void bf16_geglu(const uint16_t *value, const uint16_t *gate, uint16_t *out, size
 void bf16_normalize(const uint16_t *x, uint16_t *out, size_t count, const float *weight, const float *bias,
                     float epsilon, bool centered);
 
+/* f16 to bf16, to the nearest; neither side needs to be aligned. */
+void bf16_from_halves(uint16_t *to, const void *from, size_t count);
+
 #endif

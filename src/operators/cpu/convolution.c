@@ -1,6 +1,6 @@
 /* Convolutions over pictures in the order NHWC. */
 
-#include "operators/cpu/cpu.h"
+#include "operators/cpu/tiles.h"
 
 #include <string.h>
 
@@ -173,6 +173,10 @@ void cpu_convolution_run(operators *run, const convolution *layer, const tensor 
     parallel_enter(run);
     /* Moving the weights into another order does not change what the layer is. */
     cpu_convolution *weights = (cpu_convolution *)(uintptr_t)layer;
+    if (weights->tiles != NULL) {
+        tiles_convolution(run, weights, x, 1, how, out);
+        return;
+    }
     size_t bytes = tensor_type_bytes(run->type);
     size_t pieces = how->add_channels != NULL ? x->sizes[0] : 1;
     size_t source_bytes = tensor_count(x) / pieces * bytes, result_bytes = tensor_count(out) / pieces * bytes;
@@ -202,4 +206,22 @@ void cpu_convolution_run(operators *run, const convolution *layer, const tensor 
             convolve(run, weights, &of, &data);
         operators_release(run, mark);
     }
+}
+
+void cpu_upsample_convolution(operators *run, const convolution *layer, const tensor *x, const epilogue *how,
+                              tensor *out)
+{
+    parallel_enter(run);
+    const cpu_convolution *weights = (const cpu_convolution *)layer;
+    if (weights->tiles != NULL) {
+        tiles_convolution(run, weights, x, 2, how, out);
+        return;
+    }
+    size_t mark = operators_mark(run);
+    tensor large = op_empty(run, 4, (size_t[]){x->sizes[0], 2 * x->sizes[1], 2 * x->sizes[2], x->sizes[3]});
+    if (large.data != NULL) {
+        cpu_upsample(run, x, 2, &large);
+        cpu_convolution_run(run, layer, &large, how, out);
+    }
+    operators_release(run, mark);
 }

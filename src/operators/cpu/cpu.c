@@ -1,11 +1,12 @@
 /* The table of the CPU's back end, opening and closing. */
 
-#include "operators/cpu/attention.h"
+#include "operators/cpu/cpu.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
 
 #include "operators/cpu/bf16.h"
+#include "operators/cpu/tiles.h"
 #include "operators/plain/plain.h"
 
 /* ---- Opening and closing ---------------------------------------------------------------------------------------- */
@@ -34,7 +35,7 @@ static lumen_status cpu_open(operators *run, lumen_error *error)
     if (device == NULL)
         return lumen_fail_memory(error, "the CPU's back end");
     run->device = device;
-    device->tiles = run->type == TENSOR_BF16 && attention_tiles_usable();
+    device->tiles = run->type == TENSOR_BF16 && tiles_usable();
     dnnl_status_t status = dnnl_engine_create(&device->engine, dnnl_cpu, 0);
     if (status == dnnl_success)
         status = dnnl_stream_create(&device->stream, device->engine, dnnl_stream_default_flags);
@@ -80,6 +81,7 @@ static const backend cpu_backend = {
     .linear = cpu_linear_run,
     .linear_geglu = cpu_linear_geglu,
     .convolution = cpu_convolution_run,
+    .upsample_convolution = cpu_upsample_convolution,
     .embedding = cpu_embedding_run,
     .group_norm = cpu_group_norm,
     .row_norm = cpu_row_norm,

@@ -74,7 +74,7 @@ typedef struct cpu {
     primitive *buckets[PRIMITIVE_BUCKETS];
     onednn_layout *layouts; /* of packed weights; layers and keys name them by index */
     size_t layout_count, layout_capacity;
-    bool tiles; /* attention on AMX tiles */
+    bool tiles; /* AMX: see tiles.h */
 } cpu;
 
 static inline cpu *cpu_of(const operators *run)
@@ -124,13 +124,15 @@ typedef struct packed {
 
 typedef struct cpu_linear {
     linear base;
-    packed weight; /* (in, out) */
+    char *tiles;   /* the weights for tiles.h, or NULL and */
+    packed weight; /* (in, out) for oneDNN */
     float *bias;   /* (out) */
 } cpu_linear;
 
 typedef struct cpu_convolution {
     convolution base;
-    packed weight; /* (out, in, kh, kw) */
+    char *tiles;   /* the weights for tiles.h, or NULL and */
+    packed weight; /* (out, in, kh, kw) for oneDNN */
     float *bias;   /* (out) */
     bool used;     /* a primitive relies on the layout */
 } cpu_convolution;
@@ -154,6 +156,8 @@ bool cpu_repack(operators *run, packed *weight, const onednn_layout *layout);
 void cpu_linear_run(operators *run, const linear *layer, const tensor *x, const epilogue *how, tensor *out);
 void cpu_linear_geglu(operators *run, const linear *layer, const tensor *x, tensor *out);
 void cpu_convolution_run(operators *run, const convolution *layer, const tensor *x, const epilogue *how, tensor *out);
+void cpu_upsample_convolution(operators *run, const convolution *layer, const tensor *x, const epilogue *how,
+                              tensor *out);
 void cpu_attention(operators *run, const attention_call *call, tensor *out);
 
 /* The layer's bias plus row n of the channels to add; NULL and noted when memory runs out. */

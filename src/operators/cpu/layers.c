@@ -1,9 +1,10 @@
 /* Loading for the CPU: weights in the type of the context and in the order that oneDNN asks for. */
 
-#include "operators/cpu/cpu.h"
-
 #include <stdint.h>
 #include <string.h>
+
+#include "operators/cpu/bf16.h"
+#include "operators/cpu/tiles.h"
 
 /* ---- Conversion on all threads ------------------------------------------------------------------------------ */
 
@@ -17,8 +18,13 @@ static void convert_range(void *argument, size_t from, size_t to, unsigned threa
 {
     (void)thread;
     const conversion *all = argument;
-    tensor_convert(all->to_type, all->to + from * tensor_type_bytes(all->to_type), all->from_type,
-                   all->from + from * tensor_type_bytes(all->from_type), to - from);
+    char *first = all->to + from * tensor_type_bytes(all->to_type);
+    const char *source = all->from + from * tensor_type_bytes(all->from_type);
+    /* The usual way of the official files. */
+    if (all->to_type == TENSOR_BF16 && all->from_type == TENSOR_F16)
+        bf16_from_halves((uint16_t *)(void *)first, source, to - from);
+    else
+        tensor_convert(all->to_type, first, all->from_type, source, to - from);
 }
 
 static void convert(const operators *run, tensor_type type, void *to, const tensor *from)
@@ -167,6 +173,7 @@ static void release_linear(operators *run, loaded_layer *self)
 {
     (void)run;
     cpu_linear *made = (cpu_linear *)self;
+    operators_free(made->tiles);
     release_packed(&made->weight);
     operators_free(made->bias);
     operators_free(made);
@@ -203,6 +210,28 @@ static dnnl_status_t wanted_by_linear(operators *run, onednn_layout *out, dnnl_d
     return status;
 }
 
+static dnnl_status_t pack_linear(operators *run, cpu_linear *made, const tensor *weights, size_t count, size_t in,
+                                 size_t outputs)
+{
+    void *owned = NULL;
+    const void *values = values_of(run, weights, count, &owned);
+    onednn_layout plain = {0}, wanted = {0};
+    dnnl_status_t status = values != NULL ? dnnl_success : dnnl_out_of_memory;
+    if (status == dnnl_success)
+        status =
+            onednn_layout_make(&plain, onednn_type(run->type), 2, (dnnl_dims_t){(dnnl_dim_t)in, (dnnl_dim_t)outputs},
+                               (dnnl_dims_t){1, (dnnl_dim_t)in});
+    if (status == dnnl_success)
+        status = wanted_by_linear(run, &wanted, (dnnl_dim_t)in, (dnnl_dim_t)outputs);
+    if (status == dnnl_success)
+        status = pack(run, &made->weight, values, &plain, &wanted);
+    run->weight_bytes += onednn_layout_bytes(&wanted);
+    operators_free(owned);
+    onednn_layout_free(&plain);
+    onednn_layout_free(&wanted);
+    return status;
+}
+
 lumen_status cpu_load_linear(operators *run, const tensor *weights, const tensor *biases, size_t count, linear **out,
                              lumen_error *error)
 {
@@ -215,27 +244,18 @@ lumen_status cpu_load_linear(operators *run, const tensor *weights, const tensor
         return lumen_fail_memory(error, "a linear layer");
     made->base.base.release = release_linear;
     made->bias = operators_allocate_cleared(run, outputs, sizeof *made->bias);
-    void *owned = NULL;
-    const void *values = made->bias != NULL ? values_of(run, weights, count, &owned) : NULL;
-    onednn_layout plain = {0}, wanted = {0};
-    dnnl_status_t status = values != NULL ? dnnl_success : dnnl_out_of_memory;
-    if (status == dnnl_success)
-        status =
-            onednn_layout_make(&plain, onednn_type(run->type), 2, (dnnl_dims_t){(dnnl_dim_t)in, (dnnl_dim_t)outputs},
-                               (dnnl_dims_t){1, (dnnl_dim_t)in});
-    if (status == dnnl_success)
-        status = wanted_by_linear(run, &wanted, (dnnl_dim_t)in, (dnnl_dim_t)outputs);
-    if (status == dnnl_success)
-        status = pack(run, &made->weight, values, &plain, &wanted);
-    if (status == dnnl_success) {
-        for (size_t i = 0, row = 0; i < count; row += weights[i].sizes[0], i++)
-            if (biases != NULL && biases[i].data != NULL)
-                tensor_convert(TENSOR_F32, made->bias + row, biases[i].type, biases[i].data, biases[i].sizes[0]);
-        run->weight_bytes += onednn_layout_bytes(&wanted) + outputs * sizeof(float);
+    dnnl_status_t status = made->bias != NULL ? dnnl_success : dnnl_out_of_memory;
+    if (status == dnnl_success && tiles_fit(run, in, outputs)) {
+        made->tiles = tiles_pack(run, weights, in, outputs, 1, 1);
+        status = made->tiles != NULL ? dnnl_success : dnnl_out_of_memory;
+        run->weight_bytes += outputs * in * tensor_type_bytes(run->type);
+    } else if (status == dnnl_success) {
+        status = pack_linear(run, made, weights, count, in, outputs);
     }
-    operators_free(owned);
-    onednn_layout_free(&plain);
-    onednn_layout_free(&wanted);
+    for (size_t i = 0, row = 0; status == dnnl_success && i < count; row += weights[i].sizes[0], i++)
+        if (biases != NULL && biases[i].data != NULL)
+            tensor_convert(TENSOR_F32, made->bias + row, biases[i].type, biases[i].data, biases[i].sizes[0]);
+    run->weight_bytes += outputs * sizeof(float);
     if (status != dnnl_success) {
         release_linear(run, &made->base.base);
         return load_failed(run, "a linear layer", status, error);
@@ -250,6 +270,7 @@ static void release_convolution(operators *run, loaded_layer *self)
 {
     (void)run;
     cpu_convolution *made = (cpu_convolution *)self;
+    operators_free(made->tiles);
     release_packed(&made->weight);
     operators_free(made->bias);
     operators_free(made);
@@ -299,19 +320,13 @@ static dnnl_status_t wanted_by_convolution(operators *run, onednn_layout *out, c
     return status;
 }
 
-lumen_status cpu_load_convolution(operators *run, const tensor *weight, const tensor *bias,
-                                  const convolution_options *how, convolution **out, lumen_error *error)
+static dnnl_status_t pack_convolution(operators *run, cpu_convolution *made, const tensor *weight,
+                                      const convolution_options *how)
 {
-    parallel_enter(run);
     dnnl_dim_t outputs = (dnnl_dim_t)weight->sizes[0], in = (dnnl_dim_t)weight->sizes[1];
     dnnl_dim_t height = (dnnl_dim_t)weight->sizes[2], width = (dnnl_dim_t)weight->sizes[3];
-    cpu_convolution *made = operators_allocate_cleared(run, 1, sizeof *made);
-    if (made == NULL)
-        return lumen_fail_memory(error, "a convolution");
-    made->base.base.release = release_convolution;
-    made->bias = operators_allocate_cleared(run, weight->sizes[0], sizeof *made->bias);
     void *owned = NULL;
-    const void *values = made->bias != NULL ? values_of(run, weight, 1, &owned) : NULL;
+    const void *values = values_of(run, weight, 1, &owned);
     onednn_layout plain = {0}, wanted = {0};
     dnnl_status_t status = values != NULL ? dnnl_success : dnnl_out_of_memory;
     if (status == dnnl_success)
@@ -321,14 +336,34 @@ lumen_status cpu_load_convolution(operators *run, const tensor *weight, const te
         status = wanted_by_convolution(run, &wanted, weight, how);
     if (status == dnnl_success)
         status = pack(run, &made->weight, values, &plain, &wanted);
-    if (status == dnnl_success) {
-        if (bias != NULL)
-            tensor_convert(TENSOR_F32, made->bias, bias->type, bias->data, bias->sizes[0]);
-        run->weight_bytes += onednn_layout_bytes(&wanted) + weight->sizes[0] * sizeof(float);
-    }
+    run->weight_bytes += onednn_layout_bytes(&wanted);
     operators_free(owned);
     onednn_layout_free(&plain);
     onednn_layout_free(&wanted);
+    return status;
+}
+
+lumen_status cpu_load_convolution(operators *run, const tensor *weight, const tensor *bias,
+                                  const convolution_options *how, convolution **out, lumen_error *error)
+{
+    parallel_enter(run);
+    size_t outputs = weight->sizes[0], in = weight->sizes[1];
+    cpu_convolution *made = operators_allocate_cleared(run, 1, sizeof *made);
+    if (made == NULL)
+        return lumen_fail_memory(error, "a convolution");
+    made->base.base.release = release_convolution;
+    made->bias = operators_allocate_cleared(run, outputs, sizeof *made->bias);
+    dnnl_status_t status = made->bias != NULL ? dnnl_success : dnnl_out_of_memory;
+    if (status == dnnl_success && tiles_fit(run, in, outputs)) {
+        made->tiles = tiles_pack(run, weight, in, outputs, weight->sizes[2], weight->sizes[3]);
+        status = made->tiles != NULL ? dnnl_success : dnnl_out_of_memory;
+        run->weight_bytes += tensor_count(weight) * tensor_type_bytes(run->type);
+    } else if (status == dnnl_success) {
+        status = pack_convolution(run, made, weight, how);
+    }
+    if (status == dnnl_success && bias != NULL)
+        tensor_convert(TENSOR_F32, made->bias, bias->type, bias->data, outputs);
+    run->weight_bytes += outputs * sizeof(float);
     if (status != dnnl_success) {
         release_convolution(run, &made->base.base);
         return load_failed(run, "a convolution", status, error);

@@ -1,6 +1,6 @@
 /* Linear layers: one matrix product each, everything that follows it fused into it. */
 
-#include "operators/cpu/cpu.h"
+#include "operators/cpu/tiles.h"
 
 /* Kinds of keys, so that no two shapes of different primitives are taken for each other. */
 enum { KEY_LINEAR = 1 };
@@ -78,6 +78,10 @@ void cpu_linear_run(operators *run, const linear *layer, const tensor *x, const 
 {
     parallel_enter(run);
     const cpu_linear *weights = (const cpu_linear *)layer;
+    if (weights->tiles != NULL) {
+        tiles_linear(run, weights, x, how, out);
+        return;
+    }
     size_t rows = tensor_rows(x), bytes = tensor_type_bytes(run->type);
     size_t pieces = how->add_channels != NULL ? x->sizes[0] : 1; /* each with its own bias */
     size_t piece_rows = rows / pieces, stride = tensor_stride(x);
@@ -106,12 +110,16 @@ void cpu_linear_run(operators *run, const linear *layer, const tensor *x, const 
 
 void cpu_linear_geglu(operators *run, const linear *layer, const tensor *x, tensor *out)
 {
+    const cpu_linear *weights = (const cpu_linear *)layer;
+    if (weights->tiles != NULL) {
+        tiles_geglu(run, weights, x, out);
+        return;
+    }
     size_t mark = operators_mark(run), sizes[2] = {tensor_rows(x), layer->out};
     tensor both = op_empty(run, 2, sizes);
-    tensor rows = *x;
-    epilogue plain = {0};
+    const epilogue plain = {0};
     if (both.data != NULL)
-        cpu_linear_run(run, layer, &rows, &plain, &both);
+        cpu_linear_run(run, layer, x, &plain, &both);
     if (!operators_failed(run))
         cpu_geglu(run, &both, out);
     operators_release(run, mark);

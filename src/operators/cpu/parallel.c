@@ -64,13 +64,23 @@ typedef struct team {
     char began, ended; /* addresses for ThreadSanitizer */
 } team;
 
-static void run_member(team *all, unsigned thread)
+__attribute__((noinline)) static void run_member(team *all, unsigned thread)
 {
-    size_t from = all->count * thread / all->size, to = all->count * (thread + 1) / all->size;
     __tsan_acquire(&all->began);
+    size_t from = all->count * thread / all->size, to = all->count * (thread + 1) / all->size;
     if (from < to)
         all->work(all->argument, from, to, thread);
     __tsan_release(&all->ended);
+}
+
+/* Not looked at by ThreadSanitizer: a worker reads the pointer to the team before it can be told anything. The team may
+ * turn out smaller than asked for, so members take ranges in turn. */
+__attribute__((noinline, no_sanitize("thread"))) static void run_team(team *all)
+{
+#pragma omp parallel num_threads(all->size) firstprivate(all)
+    for (unsigned thread = (unsigned)omp_get_thread_num(); thread < all->size;
+         thread += (unsigned)omp_get_num_threads())
+        run_member(all, thread);
 }
 
 void parallel_for(const operators *run, size_t count, size_t grain, parallel_work work, void *argument)
@@ -83,13 +93,8 @@ void parallel_for(const operators *run, size_t count, size_t grain, parallel_wor
             work(argument, 0, count, 0);
         return;
     }
-    team *shared = &all;
     __tsan_release(&all.began);
-    /* The team may turn out smaller than asked for: members take ranges in turn. */
-#pragma omp parallel num_threads(all.size) firstprivate(shared)
-    for (unsigned thread = (unsigned)omp_get_thread_num(); thread < shared->size;
-         thread += (unsigned)omp_get_num_threads())
-        run_member(shared, thread);
+    run_team(&all);
     __tsan_acquire(&all.ended);
 }
 

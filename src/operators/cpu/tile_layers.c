@@ -1,0 +1,342 @@
+/* Linear layers and convolutions as products on tiles: which rows, and who takes which part. */
+
+#include <string.h>
+
+#include "operators/cpu/tiles.h"
+
+enum { ROWS = 16, LINE = 64, SUMS = 32 * 32 };
+
+/* Rows that are read again for each panel should stay in the second-level cache, of which processors with tiles have 2
+ * MiB for each core. */
+static const size_t cached_bytes = (size_t)1 << 19;
+
+/* Scratch memory from the arena. */
+static void *scratch_of(operators *run, size_t count, size_t element)
+{
+    return op_empty_of(run, TENSOR_U8, 2, (size_t[]){count, element}).data;
+}
+
+/* One row's elements to row `row` of blocks of `rows` rows. */
+static void block_row(const char *from, size_t bytes, char *to, size_t rows, size_t row)
+{
+    for (size_t at = 0; at < bytes; at += LINE)
+        memcpy(to + at * rows + row * LINE, from + at, LINE);
+}
+
+static void block_zeros(size_t bytes, char *to, size_t rows, size_t row)
+{
+    for (size_t at = 0; at < bytes; at += LINE)
+        memset(to + at * rows + row * LINE, 0, LINE);
+}
+
+/* ---- Linear layers --------------------------------------------------------------------------------------------- */
+
+/* With more weights than rows, all rows are brought into blocks first and threads divide the outputs, so that each
+ * weight is read once; otherwise each thread takes bands of rows. */
+typedef struct linear_work {
+    tile_product of;
+    const char *x;
+    size_t rows, row_bytes, stride; /* of x; bytes */
+    size_t blocked;                 /* rows in a thread's blocks */
+    char *blocks;
+    size_t blocks_bytes;
+    tile_rows *tiles;
+    size_t tile_count; /* of a thread's blocks */
+    size_t chunk;      /* tiles that fit into the cache */
+    float *sums;       /* (threads, 32, 32) */
+} linear_work;
+
+static void block_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    (void)thread;
+    const linear_work *all = argument;
+    for (size_t row = from; row < to; row++)
+        if (row < all->rows)
+            block_row(all->x + row * all->stride, all->row_bytes, all->blocks, all->blocked, row);
+        else
+            block_zeros(all->row_bytes, all->blocks, all->blocked, row);
+}
+
+/* Tiles of rows [first, first + count) of x, whose blocks begin at `blocks`. */
+static size_t list_rows(size_t first, size_t count, const char *blocks, tile_rows *to)
+{
+    size_t made = 0;
+    for (size_t row = 0; row < count; row += ROWS)
+        to[made++] = (tile_rows){
+            .first = blocks + row * LINE, .valid = count - row < ROWS ? count - row : ROWS, .result = first + row};
+    return made;
+}
+
+static void outputs_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    const linear_work *all = argument;
+    tiles_begin();
+    for (size_t tile = 0; tile < all->tile_count; tile += all->chunk)
+        tiles_multiply(&all->of, all->tiles + tile,
+                       all->tile_count - tile < all->chunk ? all->tile_count - tile : all->chunk, from, to,
+                       all->sums + thread * SUMS);
+    tiles_end();
+}
+
+/* Work is counted in tiles of rows. */
+static void rows_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    const linear_work *all = argument;
+    char *blocks = all->blocks + thread * all->blocks_bytes;
+    tile_rows *tiles = all->tiles + thread * all->tile_count;
+    tiles_begin();
+    for (size_t tile = from; tile < to; tile += all->tile_count) {
+        size_t count = to - tile < all->tile_count ? to - tile : all->tile_count, first = tile * ROWS;
+        size_t rows = all->rows - first < count * ROWS ? all->rows - first : count * ROWS;
+        for (size_t row = 0; row < rows; row++)
+            block_row(all->x + (first + row) * all->stride, all->row_bytes, blocks, all->blocked, row);
+        for (size_t row = rows; row < count * ROWS; row++)
+            block_zeros(all->row_bytes, blocks, all->blocked, row);
+        tiles_multiply(&all->of, tiles, list_rows(first, rows, blocks, tiles), 0, all->of.panels,
+                       all->sums + thread * SUMS);
+    }
+    tiles_end();
+}
+
+/* `rows` rows of `in` elements, `stride` bytes apart. */
+static void multiply_rows(operators *run, const tile_product *of, const char *x, size_t rows, size_t in, size_t stride)
+{
+    size_t tiles = (rows + ROWS - 1) / ROWS, row_bytes = in * sizeof(uint16_t);
+    size_t fit = cached_bytes / (ROWS * row_bytes) / 2 * 2;
+    linear_work all = {.of = *of, .x = x, .rows = rows, .row_bytes = row_bytes, .stride = stride};
+    all.chunk = fit > 4 ? fit : 4;
+    bool by_outputs = of->panels >= run->threads && 2 * of->panels * ROWS >= rows;
+    size_t each = (tiles + run->threads - 1) / run->threads;
+    all.tile_count = by_outputs ? tiles : each < all.chunk ? each : all.chunk;
+    all.blocked = all.tile_count * ROWS;
+    all.blocks_bytes = all.blocked * row_bytes;
+    all.of.stride = LINE;
+    all.of.step_bytes = all.blocked * LINE;
+    size_t copies = by_outputs ? 1 : run->threads;
+    all.blocks = scratch_of(run, copies, all.blocks_bytes);
+    all.tiles = scratch_of(run, copies * all.tile_count, sizeof *all.tiles);
+    all.sums = scratch_of(run, run->threads, SUMS * sizeof *all.sums);
+    if (operators_failed(run))
+        return;
+    if (by_outputs) {
+        parallel_for(run, all.blocked, 64, block_range, &all);
+        list_rows(0, rows, all.blocks, all.tiles);
+        parallel_for(run, of->panels, 1, outputs_range, &all);
+    } else {
+        parallel_for(run, tiles, 2, rows_range, &all);
+    }
+}
+
+static const uint16_t *added(const epilogue *how, size_t from)
+{
+    return how->add != NULL ? (const uint16_t *)how->add->data + from : NULL;
+}
+
+void tiles_linear(operators *run, const cpu_linear *layer, const tensor *x, const epilogue *how, tensor *out)
+{
+    size_t pieces = how->add_channels != NULL ? x->sizes[0] : 1, rows = tensor_rows(x) / pieces;
+    size_t stride = tensor_stride(x) * sizeof(uint16_t);
+    for (size_t n = 0; n < pieces && !operators_failed(run); n++) {
+        size_t mark = operators_mark(run), at = n * rows * layer->base.out;
+        tile_product of = {.weights = layer->tiles,
+                           .steps = layer->base.in / 32,
+                           .lines = 1,
+                           .across = 1,
+                           .second = 1,
+                           .panels = layer->base.out / 32,
+                           .bias = cpu_bias_with(run, layer->bias, how->add_channels, n),
+                           .activation = how->activation,
+                           .add = added(how, at),
+                           .out = (uint16_t *)out->data + at,
+                           .channels = layer->base.out};
+        if (of.bias != NULL)
+            multiply_rows(run, &of, (const char *)x->data + n * rows * stride, rows, layer->base.in, stride);
+        operators_release(run, mark);
+    }
+}
+
+void tiles_geglu(operators *run, const cpu_linear *layer, const tensor *x, tensor *out)
+{
+    size_t mark = operators_mark(run), half = layer->base.out / 2;
+    tile_product of = {.weights = layer->tiles,
+                       .steps = layer->base.in / 32,
+                       .lines = 1,
+                       .across = 1,
+                       .second = half / ROWS,
+                       .panels = half / ROWS,
+                       .gated = true,
+                       .bias = layer->bias,
+                       .out = out->data,
+                       .channels = half};
+    multiply_rows(run, &of, x->data, tensor_rows(x), layer->base.in, tensor_stride(x) * sizeof(uint16_t));
+    operators_release(run, mark);
+}
+
+/* ---- Convolutions ------------------------------------------------------------------------------------------------ */
+
+/* Output rows of one picture are taken in bands. The input pixels of a band are brought into blocks with zeros around
+ * them (and twice as many, when upsampling), so that wherever the kernel stands, a tile's 16 pixels are 16 rows of a
+ * block at a fixed distance. With more weights than pixels, the band is the whole picture and threads divide the
+ * outputs; with more pixels than weights each thread takes bands of its own. */
+typedef struct convolution_work {
+    tile_product of;
+    const tensor *x;
+    size_t factor, pad, stride, height, width; /* height, width: of the result */
+    size_t padded_width, reach;                /* in pixels; rows that one row of the result reads */
+    size_t in_bytes;                           /* of a pixel */
+    size_t n;
+    size_t band, bands; /* rows of the result in a band */
+    size_t blocked;     /* pixels in a band's blocks */
+    size_t tiles_across;
+    char *blocks; /* of all threads, or of the picture */
+    size_t blocks_bytes;
+    tile_rows *tiles;
+    float *sums;
+} convolution_work;
+
+/* Row `row` of the picture with its border (counted from the border's first) to pixels [at, at + padded_width) of the
+ * blocks. */
+static void pad_row(const convolution_work *all, size_t row, char *to, size_t at)
+{
+    const tensor *x = all->x;
+    size_t height = x->sizes[1] * all->factor, width = x->sizes[2] * all->factor, bytes = all->in_bytes;
+    bool outside = row < all->pad || row - all->pad >= height;
+    const char *from = NULL;
+    if (!outside)
+        from = (const char *)x->data + (all->n * x->sizes[1] + (row - all->pad) / all->factor) * x->sizes[2] * bytes;
+    for (size_t pixel = 0; pixel < all->padded_width; pixel++)
+        if (outside || pixel < all->pad || pixel - all->pad >= width)
+            block_zeros(bytes, to, all->blocked, at + pixel);
+        else
+            block_row(from + (pixel - all->pad) / all->factor * bytes, bytes, to, all->blocked, at + pixel);
+}
+
+/* Tiles of result rows [first, first + count), whose blocks begin at `blocks`. */
+static size_t list_tiles(const convolution_work *all, size_t first, size_t count, const char *blocks, tile_rows *to)
+{
+    size_t made = 0;
+    for (size_t row = 0; row < count; row++)
+        for (size_t across = 0; across < all->tiles_across; across++) {
+            size_t column = across * ROWS, left = all->width - column;
+            to[made++] = (tile_rows){
+                .first = blocks + (row * all->padded_width + column) * all->stride * LINE,
+                .valid = left < ROWS ? left : ROWS,
+                .result = (all->n * all->height + first + row) * all->width + column,
+            };
+        }
+    return made;
+}
+
+static void pad_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    (void)thread;
+    const convolution_work *all = argument;
+    for (size_t row = from; row < to; row++)
+        pad_row(all, row, all->blocks, row * all->padded_width);
+}
+
+static void panel_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    const convolution_work *all = argument;
+    tiles_begin();
+    tiles_multiply(&all->of, all->tiles, all->height * all->tiles_across, from, to, all->sums + thread * SUMS);
+    tiles_end();
+}
+
+static void band_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    const convolution_work *all = argument;
+    char *blocks = all->blocks + thread * all->blocks_bytes;
+    tile_rows *tiles = all->tiles + thread * all->band * all->tiles_across;
+    tiles_begin();
+    for (size_t band = from; band < to; band++) {
+        size_t first = all->height * band / all->bands, last = all->height * (band + 1) / all->bands;
+        size_t inputs = (last - first - 1) * all->stride + all->reach;
+        for (size_t row = 0; row < inputs; row++)
+            pad_row(all, first * all->stride + row, blocks, row * all->padded_width);
+        size_t count = list_tiles(all, first, last - first, blocks, tiles);
+        tiles_multiply(&all->of, tiles, count, 0, all->of.panels, all->sums + thread * SUMS);
+    }
+    tiles_end();
+}
+
+static void convolve_picture(operators *run, convolution_work *all, size_t weight_bytes)
+{
+    size_t row_bytes = all->padded_width * all->in_bytes, inputs = (all->height - 1) * all->stride + all->reach;
+    bool by_outputs = weight_bytes >= inputs * row_bytes && all->of.panels >= run->threads;
+    all->band = all->height;
+    all->bands = 1;
+    if (!by_outputs) {
+        size_t fit = cached_bytes / row_bytes;
+        size_t most = fit > all->reach ? (fit - all->reach) / all->stride + 1 : 1;
+        most = most < 4 ? 4 : most; /* below that, most of a band would be what it shares with its neighbors */
+        size_t rounds = (all->height + most * run->threads - 1) / (most * run->threads);
+        all->bands = rounds * run->threads < all->height ? rounds * run->threads : all->height;
+        all->band = (all->height + all->bands - 1) / all->bands;
+    }
+    size_t copies = by_outputs ? 1 : run->threads;
+    all->blocked = ((all->band - 1) * all->stride + all->reach) * all->padded_width;
+    all->blocks_bytes = all->blocked * all->in_bytes;
+    all->of.stride = all->stride * LINE;
+    all->of.step_bytes = all->blocked * LINE;
+    all->blocks = scratch_of(run, copies, all->blocks_bytes);
+    all->tiles = scratch_of(run, copies * all->band * all->tiles_across, sizeof *all->tiles);
+    all->sums = scratch_of(run, run->threads, SUMS * sizeof *all->sums);
+    if (operators_failed(run))
+        return;
+    if (by_outputs) {
+        parallel_for(run, inputs, 4, pad_range, all);
+        list_tiles(all, 0, all->height, all->blocks, all->tiles);
+        parallel_for(run, all->of.panels, 1, panel_range, all);
+    } else {
+        parallel_for(run, all->bands, 1, band_range, all);
+    }
+}
+
+void tiles_convolution(operators *run, const cpu_convolution *layer, const tensor *x, size_t factor,
+                       const epilogue *how, tensor *out)
+{
+    const convolution *shape = &layer->base;
+    size_t positions = shape->kernel_height * shape->kernel_width, pixels = out->sizes[1] * out->sizes[2];
+    size_t whole = (out->sizes[2] + ROWS - 1) / ROWS * ROWS, stride = shape->how.stride;
+    convolution_work all = {
+        .x = x,
+        .factor = factor,
+        .pad = shape->how.padding,
+        .stride = stride,
+        .height = out->sizes[1],
+        .width = out->sizes[2],
+        .padded_width = (whole - 1) * stride + (shape->kernel_width - 1) * shape->how.dilation + 1,
+        .reach = (shape->kernel_height - 1) * shape->how.dilation + 1,
+        .in_bytes = shape->in * sizeof(uint16_t),
+        .tiles_across = whole / ROWS,
+        .of = {.weights = layer->tiles,
+               .steps = shape->in / 32,
+               .lines = shape->kernel_height,
+               .across = shape->kernel_width,
+               .across_bytes = shape->how.dilation * LINE,
+               .second = 1,
+               .panels = shape->out / 32,
+               .activation = how->activation,
+               .add = added(how, 0),
+               .out = out->data,
+               .channels = shape->out},
+    };
+    all.of.line_bytes = all.padded_width * shape->how.dilation * LINE;
+    /* A single position without border needs no copy: pixels are rows. */
+    bool rows_alone = positions == 1 && stride == 1 && factor == 1 && all.pad == 0;
+    for (size_t n = 0; n < x->sizes[0] && !operators_failed(run); n++) {
+        size_t mark = operators_mark(run);
+        all.n = n;
+        all.of.bias = cpu_bias_with(run, layer->bias, how->add_channels, n);
+        if (!operators_failed(run) && rows_alone) {
+            tile_product of = all.of;
+            of.add = added(how, n * pixels * shape->out);
+            of.out += n * pixels * shape->out;
+            multiply_rows(run, &of, (const char *)x->data + n * pixels * all.in_bytes, pixels, shape->in, all.in_bytes);
+        } else if (!operators_failed(run)) {
+            convolve_picture(run, &all, positions * shape->in * shape->out * sizeof(uint16_t));
+        }
+        operators_release(run, mark);
+    }
+}

@@ -1,0 +1,264 @@
+/* Packing weights into tiles, and the product of rows with them. */
+
+#include "operators/cpu/tiles.h"
+
+#include "operators/cpu/bf16.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "operators/cpu/tile_vectors.h"
+
+bool tiles_usable(void)
+{
+    /* Linux gives a process the tiles' state only when asked: arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA). */
+    enum { REQUEST = 0x1023, TILE_DATA = 18 };
+    bool has_tiles;
+    return bf16_multiplied(&has_tiles) && has_tiles && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+}
+
+bool tiles_fit(const operators *run, size_t in, size_t out)
+{
+    return cpu_of(run)->tiles && in % PAIRED == 0 && out % PAIRED == 0;
+}
+
+/* ---- Weights ------------------------------------------------------------------------------------------------- */
+
+typedef struct packing {
+    const tensor *weights;
+    size_t in, positions, across;
+    char *to;
+    uint16_t *scratch; /* (threads, 17, in * positions): 16 rows in order, and one as it comes */
+} packing;
+
+/* Row `output` of the parts' weights, as bf16, ordered by position. */
+static void take_row(const packing *all, size_t output, uint16_t *to, uint16_t *raw)
+{
+    const tensor *part = all->weights;
+    while (output >= part->sizes[0]) {
+        output -= part->sizes[0];
+        part++;
+    }
+    size_t count = all->in * all->positions;
+    const char *from = (const char *)part->data + output * count * tensor_type_bytes(part->type);
+    uint16_t *first = all->positions > 1 ? raw : to;
+    if (part->type == TENSOR_F16)
+        bf16_from_halves(first, from, count);
+    else
+        tensor_convert(TENSOR_BF16, first, part->type, from, count);
+    for (size_t position = 0; all->positions > 1 && position < all->positions; position++)
+        for (size_t i = 0; i < all->in; i++)
+            to[position * all->in + i] = raw[i * all->positions + position];
+}
+
+/* Work is counted in strips. */
+TILES
+static void pack_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    const packing *all = argument;
+    size_t count = all->in * all->positions;
+    uint16_t *rows = all->scratch + thread * (TILE_ROWS + 1) * count, *raw = rows + TILE_ROWS * count;
+    for (size_t strip = from; strip < to; strip++) {
+        char *tile = all->to + strip * TILE_ROWS * count * sizeof(uint16_t);
+        for (size_t i = 0; i < TILE_ROWS; i++)
+            take_row(all, strip * TILE_ROWS + i, rows + i * count, raw);
+        for (size_t index = 0; index < count / PAIRED; index++, tile += TILE_BYTES) {
+            size_t steps = all->in / PAIRED, line = index / (steps * all->across);
+            size_t step = index / all->across % steps, position = line * all->across + index % all->across;
+            size_t at = position * all->in + step * PAIRED;
+            __m512i turned[TILE_ROWS];
+            for (size_t i = 0; i < TILE_ROWS; i++)
+                turned[i] = _mm512_loadu_si512(rows + i * count + at);
+            tile_turn(turned);
+            for (size_t i = 0; i < TILE_ROWS; i++)
+                _mm512_storeu_si512(tile + i * 64, turned[i]);
+        }
+    }
+}
+
+char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, size_t lines, size_t across)
+{
+    size_t positions = lines * across;
+    packing all = {.weights = weights, .in = in, .positions = positions, .across = across};
+    all.to = operators_allocate(run, out * in * positions * sizeof(uint16_t));
+    all.scratch = operators_allocate(run, run->threads * (TILE_ROWS + 1) * in * positions * sizeof(uint16_t));
+    if (all.to == NULL || all.scratch == NULL) {
+        operators_free(all.to);
+        all.to = NULL;
+    } else {
+        parallel_for(run, out / TILE_ROWS, 2, pack_range, &all);
+    }
+    operators_free(all.scratch);
+    return all.to;
+}
+
+/* ---- Products ------------------------------------------------------------------------------------------------- */
+
+/* Registers 0 to 3 are sums (two blocks of rows times two of columns), 4 and 5 rows, 6 and 7 columns. */
+TILES
+void tiles_begin(void)
+{
+    struct {
+        uint8_t palette, start_row, reserved[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } __attribute__((packed)) whole_tiles = {.palette = 1};
+    for (int i = 0; i < 8; i++) {
+        whole_tiles.row_bytes[i] = 64;
+        whole_tiles.rows[i] = TILE_ROWS;
+    }
+    /* The address leaves, so that the whole of it must be there. */
+    __asm__ volatile("" ::"r"(&whole_tiles) : "memory");
+    _tile_loadconfig(&whole_tiles);
+}
+
+TILES
+void tiles_end(void)
+{
+    _tile_release();
+}
+
+/* What is fetched ahead while a panel is multiplied: the next one, evenly spread over the steps. */
+typedef struct ahead {
+    const char *first, *second;
+    size_t left; /* bytes of each */
+    size_t each; /* bytes of each in a step */
+} ahead;
+
+TILES_INLINE void fetch(ahead *next)
+{
+    for (size_t i = 0; i < next->each && i < next->left; i += 64) {
+        _mm_prefetch(next->first + i, _MM_HINT_T1);
+        _mm_prefetch(next->second + i, _MM_HINT_T1);
+    }
+    size_t done = next->each < next->left ? next->each : next->left;
+    next->first += done;
+    next->second += done;
+    next->left -= done;
+}
+
+/* 32 rows times two strips, into `sums` (32, 32). */
+TILES_INLINE void multiply_block(const tile_product *of, const tile_rows *top, const tile_rows *bottom,
+                                 const char *first, const char *second, ahead *next, float *sums)
+{
+    tile_barrier();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (size_t line = 0; line < of->lines; line++) {
+        const char *upper = top->first + line * of->line_bytes, *lower = bottom->first + line * of->line_bytes;
+        for (size_t step = 0; step < of->steps; step++) {
+            for (size_t across = 0; across < of->across; across++) {
+                _tile_loadd(4, upper + across * of->across_bytes, of->stride);
+                _tile_loadd(6, first, 64);
+                _tile_loadd(5, lower + across * of->across_bytes, of->stride);
+                _tile_loadd(7, second, 64);
+                _tile_dpbf16ps(0, 4, 6);
+                _tile_dpbf16ps(1, 4, 7);
+                _tile_dpbf16ps(2, 5, 6);
+                _tile_dpbf16ps(3, 5, 7);
+                first += TILE_BYTES;
+                second += TILE_BYTES;
+            }
+            fetch(next);
+            upper += of->step_bytes;
+            lower += of->step_bytes;
+        }
+    }
+    _tile_stored(0, sums, PAIRED * sizeof(float));
+    _tile_stored(1, sums + LANES, PAIRED * sizeof(float));
+    _tile_stored(2, sums + TILE_ROWS * PAIRED, PAIRED * sizeof(float));
+    _tile_stored(3, sums + TILE_ROWS * PAIRED + LANES, PAIRED * sizeof(float));
+    tile_barrier();
+}
+
+TILES_INLINE void store(uint16_t *to, __m512 values)
+{
+    vector_store(to, 0xffffu, values);
+}
+
+/* act(sum + bias) + add of 16 outputs. */
+TILES_INLINE void finish(const tile_product *of, const float *sums, size_t row, size_t output)
+{
+    __m512 value = _mm512_add_ps(_mm512_loadu_ps(sums), _mm512_loadu_ps(of->bias + output));
+    size_t at = row * of->channels + output;
+    if (of->activation != ACTIVATION_NONE)
+        value = vector_activation(of->activation, value);
+    if (of->add != NULL)
+        value = _mm512_add_ps(value, vector_load(of->add + at, 0xffffu));
+    store(of->out + at, value);
+}
+
+TILES_INLINE void finish_rows(const tile_product *of, const tile_rows *rows, const float *sums, size_t first,
+                              size_t second)
+{
+    for (size_t i = 0; i < rows->valid; i++, sums += PAIRED) {
+        if (of->gated) {
+            __m512 value = _mm512_add_ps(_mm512_loadu_ps(sums), _mm512_loadu_ps(of->bias + first));
+            __m512 gate = _mm512_add_ps(_mm512_loadu_ps(sums + LANES), _mm512_loadu_ps(of->bias + second));
+            store(of->out + (rows->result + i) * of->channels + first, _mm512_mul_ps(value, vector_gelu(gate)));
+        } else {
+            finish(of, sums, rows->result + i, first);
+            finish(of, sums + LANES, rows->result + i, second);
+        }
+    }
+}
+
+TILES
+void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums)
+{
+    size_t strip_bytes = of->lines * of->across * of->steps * TILE_BYTES, blocks = (count + 1) / 2;
+    size_t apart = of->gated ? 1 : 2; /* strips from one panel's first to the next one's */
+    for (size_t panel = from; panel < to; panel++) {
+        size_t strip = panel * apart, first = strip * TILE_ROWS, second = (strip + of->second) * TILE_ROWS;
+        const char *strips[2] = {of->weights + strip * strip_bytes, of->weights + (strip + of->second) * strip_bytes};
+        ahead next = {.first = strips[0] + apart * strip_bytes,
+                      .second = strips[1] + apart * strip_bytes,
+                      .left = panel + 1 < to ? strip_bytes : 0,
+                      .each = (of->across * TILE_BYTES / blocks + 63) / 64 * 64};
+        for (size_t i = 0; i < count; i += 2) {
+            const tile_rows *top = &rows[i], *bottom = i + 1 < count ? &rows[i + 1] : top;
+            multiply_block(of, top, bottom, strips[0], strips[1], &next, sums);
+            finish_rows(of, top, sums, first, second);
+            if (i + 1 < count)
+                finish_rows(of, bottom, sums + TILE_ROWS * PAIRED, first, second);
+        }
+    }
+}
+
+#else
+
+bool tiles_usable(void)
+{
+    return false;
+}
+
+bool tiles_fit(const operators *run, size_t in, size_t out)
+{
+    (void)run, (void)in, (void)out;
+    return false;
+}
+
+char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, size_t lines, size_t across)
+{
+    (void)run, (void)weights, (void)in, (void)out, (void)lines, (void)across;
+    return NULL;
+}
+
+void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums)
+{
+    (void)of, (void)rows, (void)count, (void)from, (void)to, (void)sums;
+}
+
+void tiles_begin(void)
+{
+}
+
+void tiles_end(void)
+{
+}
+
+#endif
