@@ -291,9 +291,8 @@ addEventListener('keydown', (event) => {
 function escape() {
   if (menus.close()) return;
   speech.stop();
-  if (asking) {
-    stopAsking();
-    say('Stopped.');
+  if (!$('stop').hidden) {
+    $('stop').click();
   } else if (document.activeElement === $('word')) {
     $('stage').focus();
   } else {

@@ -89,7 +89,8 @@ class Service {
   async #look() {
     try {
       const response = await fetch(this.#at('health/ready'), { signal: AbortSignal.timeout(QUIET_SECONDS * 1000), cache: 'no-store' });
-      const about = await response.json().catch(() => null);
+      const text = await response.text();
+      const about = text.startsWith('{') ? JSON.parse(text) : null;
       if (response.ok && about?.status === 'ready') {
         this.engines = Array.isArray(about.engines) ? about.engines : [];
         this.state = 'ready';

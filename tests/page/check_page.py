@@ -660,7 +660,7 @@ def a_busy_service_is_asked_again_when_it_says():
 
 @test
 def a_service_with_a_key_asks_for_it():
-    with Service(options.lumen, key="open sesame") as locked:
+    with Service(options.lumen, key="open-sesame") as locked:
         with opened(base=locked.url, expected=("status of 401",)) as page:
             say(page, "cat")
             expect(page.locator("#unlock")).to_be_visible()
@@ -669,7 +669,7 @@ def a_service_with_a_key_asks_for_it():
             page.locator("#key").fill("wrong")
             page.keyboard.press("Enter")
             expect(page.locator("#notice")).to_contain_text("not accepted")
-            page.locator("#key").fill("open sesame")
+            page.locator("#key").fill("open-sesame")
             with page.expect_response(lambda response: response.url.endswith("/generate")) as answered:
                 page.keyboard.press("Enter")
             assert answered.value.status == 200
@@ -742,7 +742,7 @@ def a_copy_for_bad_days_never_hides_an_update():
         with opened(base=host.url, expected=("status of 503",)) as page:
             page.evaluate("navigator.serviceWorker.ready.then(() => true)")
             page.reload()
-            until(page, "window.lumenEngine && navigator.serviceWorker.controller")
+            until(page, "Boolean(window.lumenEngine && navigator.serviceWorker.controller)")
             words = (options.page / "words.js").read_text()
             host.files["words.js"] = words.replace("made here", "made anew").encode()
             assert host.files["words.js"] != words.encode()
