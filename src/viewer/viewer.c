@@ -32,6 +32,8 @@ typedef struct wanted_motion {
     float tempo, size;
     bool by_hand;
     motion_plan plan; /* of viewer_move_plan */
+    bool begun;       /* by hand, at `origin` */
+    float origin;
 } wanted_motion;
 
 /* The voice as the particles feel it, smoothed. */
@@ -194,7 +196,7 @@ static void want(wanted_motion *wanted, const char *motion, const char *verb, fl
     copy_name(wanted->verb, verb);
     wanted->tempo = usual_factor(tempo);
     wanted->size = usual_factor(size);
-    wanted->by_hand = false;
+    wanted->by_hand = wanted->begun = false;
 }
 
 /* Fills what waits from a shape. */
@@ -217,12 +219,26 @@ static void put_in_place(viewer *one)
     orbit_aim(&one->camera, homes->center, homes->radius, homes->half, homes->ring);
 }
 
+/* What repeats goes on from where it is while its numbers change; what happens once happens again. */
+static motion_plan plan_by_hand(wanted_motion *wanted, float now)
+{
+    if (!wanted->begun)
+        wanted->origin = now;
+    wanted->begun = true;
+    motion_plan plan = wanted->plan;
+    for (int row = 0; row < MOTION_ROWS; row++) {
+        const motion_about *about = motion_primitive_about((int)plan.rows[row].primitive);
+        plan.rows[row].start += about != NULL && about->one_shot ? now : wanted->origin;
+    }
+    return plan;
+}
+
 static void begin_motion(viewer *one)
 {
-    const wanted_motion *wanted = &one->wanted[one->shown];
+    wanted_motion *wanted = &one->wanted[one->shown];
     motion_plan plan;
     if (wanted->by_hand)
-        plan = wanted->plan;
+        plan = plan_by_hand(wanted, one->now);
     else
         motion_plan_make(motion_find(one->motions, wanted->motion, wanted->verb), &one->joints[one->shown],
                          wanted->tempo, wanted->size, one->now, &plan);
@@ -336,7 +352,7 @@ static void advance_clocks(viewer *one, float seconds)
         one->now -= REBASE_SECONDS;
         fade_rebase(&one->fade, REBASE_SECONDS);
         for (int i = 0; i < 2; i++)
-            motion_plan_rebase(&one->wanted[i].plan, REBASE_SECONDS);
+            one->wanted[i].origin -= REBASE_SECONDS;
     }
     /* The noise is the same after 256, as its lattice is. */
     one->noise_time = fmodf(one->noise_time + 0.35f * seconds, 256.0f);
