@@ -18,13 +18,11 @@ typedef struct painter_scene {
     float pixel_ratio;
     vec3 center;
     float radius;
-    float floor;      /* height of the floor that mirrors the sculpture */
-    float reflection; /* 0: none */
-    float spacing;    /* of the particles on the surface */
-    float brightness; /* 1 is normal */
-    float solid;      /* 1: the near side hides the far side; 0: everything shines through */
-    float twinkle;
-    float seconds;
+    float floor;       /* height of the floor that mirrors the sculpture */
+    float reflection;  /* 0: none */
+    float spacing;     /* of the particles on the surface */
+    float brightness;  /* 1 is normal */
+    float solid;       /* 1: the near side hides the far side; 0: everything shines through */
     float true_colors; /* 0..1 */
     float tint[3];
     float aura[3];

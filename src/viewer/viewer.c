@@ -21,7 +21,7 @@ static const float TIGHT_DAMPING = 0.62f; /* of critical: some overshoot */
 static const float SOFT_RATE = 6.0f;      /* just after a refinement */
 static const float LOOSE_RATE = 1.1f, LOOSE_DAMPING = 0.9f, DRAG = 0.6f;
 static const float REBASE_SECONDS = 64.0f; /* a float of seconds is kept below twice this */
-static const float PUSH = 60.0f;
+static const float PUSH = 34.0f;
 static const float LIGHT_SECONDS = 0.12f; /* time constant of highlights */
 static const float LIGHT_HIGH = 1.5f, LIGHT_LOW = 0.16f;
 static const float VOICE_SECONDS = 0.08f;
@@ -405,6 +405,7 @@ static void describe_scene(const viewer *one, painter_scene *scene)
 {
     const particle_homes *homes = &one->homes[one->shown];
     const heard *sound = &one->heard;
+    float ring = one->way.ring ? 0.35f : 0.0f; /* thin, so it may shine */
     float breath = one->way.ring && !one->still ? 0.12f * sinf(6.2831853f * one->breath_time) : 0.0f;
     *scene = (painter_scene){
         .textures = simulation_textures(one->particles),
@@ -418,10 +419,9 @@ static void describe_scene(const viewer *one, painter_scene *scene)
         .floor = homes->center.y - homes->half.y,
         .reflection = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
         .spacing = homes->spacing,
-        .brightness = one->way.glow * one->way.fade * (1.0f + breath + 0.7f * sound->loudness + 0.5f * sound->onset),
+        .brightness =
+            one->way.glow * one->way.fade * (1.0f + ring + breath + 0.7f * sound->loudness + 0.5f * sound->onset),
         .solid = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
-        .twinkle = one->still ? 0.0f : 0.12f,
-        .seconds = one->now,
         .true_colors = one->true_mix,
         .tint = {1.0f - 0.10f * sound->brightness, 1.0f, 1.0f + 0.14f * sound->brightness},
     };
