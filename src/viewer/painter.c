@@ -20,7 +20,7 @@ enum { PICK_PIXELS = 9, GLOW_PIXELS = 128, GLOW_PARTICLES = 1024, VEIL_PARTICLES
 typedef struct points_program {
     GLuint program;
     GLint side_bits, stride, view_projection, eye, toward_light, radius, focal, smallest, brightness, depths, tint,
-        true_colors, parts, solid, veil, mirror;
+        true_colors, parts, repainted, solid, veil, mirror;
 } points_program;
 
 struct painter {
@@ -43,6 +43,7 @@ static lumen_status open_points(points_program *points, const char *name, const 
         return status;
     program_sampler(points->program, "positions", UNIT_POSITIONS);
     program_sampler(points->program, "paints", UNIT_PAINTS);
+    program_sampler(points->program, "paints_before", UNIT_PAINTS_BEFORE);
     const struct {
         GLint *place;
         const char *name;
@@ -60,6 +61,7 @@ static lumen_status open_points(points_program *points, const char *name, const 
         {&points->tint, "tint"},
         {&points->true_colors, "true_colors"},
         {&points->parts, "parts"},
+        {&points->repainted, "repainted"},
         {&points->solid, "solid"},
         {&points->veil, "veil"},
         {&points->mirror, "mirror"},
@@ -212,6 +214,7 @@ static void draw_points(painter *one, const points_program *points, const painte
     glUniform2f(points->depths, view->distance - scene->radius, 1.0f / depth);
     glUniform3f(points->tint, scene->tint[0], scene->tint[1], scene->tint[2]);
     glUniform1f(points->true_colors, scene->true_colors);
+    glUniform1f(points->repainted, scene->repainted);
     glUniform4fv(points->parts, 33, scene->parts[0]);
     glUniform1f(points->solid, scene->solid);
     glUniform1f(points->veil, 0.03f + scene->spacing + (1.0f - scene->solid) * 3.0f);
@@ -225,6 +228,8 @@ static void bind_textures(painter *one, const painter_scene *scene)
     glBindTexture(GL_TEXTURE_2D, scene->textures.positions);
     glActiveTexture(GL_TEXTURE0 + UNIT_PAINTS);
     glBindTexture(GL_TEXTURE_2D, scene->textures.paints);
+    glActiveTexture(GL_TEXTURE0 + UNIT_PAINTS_BEFORE);
+    glBindTexture(GL_TEXTURE_2D, scene->textures.paints_before);
     glBindVertexArray(one->nothing);
 }
 

@@ -24,6 +24,7 @@ typedef struct painter_scene {
     float brightness;  /* 1 is normal */
     float solid;       /* 1: the near side hides the far side; 0: everything shines through */
     float true_colors; /* 0..1 */
+    float repainted;   /* 0: in the colors of the shape before, 1: in its own */
     float tint[3];
     float aura[3];
     float parts[33][4]; /* color, light; [0] is not used but for its light */

@@ -24,6 +24,7 @@ static const float REBASE_SECONDS = 64.0f; /* a float of seconds is kept below t
 static const float PUSH = 34.0f;
 static const float LIGHT_SECONDS = 0.12f; /* time constant of highlights */
 static const float LIGHT_HIGH = 1.5f, LIGHT_LOW = 0.16f;
+static const float REPAINT_SECONDS = 0.6f; /* from the colors of one shape to those of the next */
 static const float VOICE_SECONDS = 0.08f;
 
 /* What the sculpture shall do once it stands. */
@@ -66,6 +67,7 @@ struct viewer {
     float lights[1 + LUMEN_PARTS_MAX];
     bool true_colors;
     float true_mix;
+    float repainted; /* 0..1 since the homes were replaced */
     bool hearing;
     voice_features voice;
     heard heard;
@@ -124,6 +126,7 @@ lumen_status viewer_open(const viewer_options *options, viewer **out, lumen_erro
     one->width = one->height = 512;
     one->pixel_ratio = 1.0f;
     one->seconds_before = -1.0;
+    one->repainted = 1.0f;
     course_open(&one->way);
     fade_open(&one->fade);
     orbit_open(&one->camera);
@@ -217,6 +220,7 @@ static void put_in_place(viewer *one)
     const particle_homes *homes = &one->homes[one->shown];
     simulation_home(one->particles, homes);
     orbit_aim(&one->camera, homes->center, homes->radius, homes->half, homes->ring);
+    one->repainted = one->still ? 1.0f : 0.0f;
 }
 
 /* What repeats goes on from where it is while its numbers change; what happens once happens again. */
@@ -371,7 +375,7 @@ static bool advance_lights(viewer *one, float seconds)
             one->lights[part] = goal;
         change = fmaxf(change, fabsf(one->lights[part] - before));
     }
-    float goal = one->true_colors || one->way.ring ? 1.0f : 0.0f, before = one->true_mix;
+    float goal = one->true_colors ? 1.0f : 0.0f, before = one->true_mix;
     one->true_mix = toward(before, goal, seconds, LIGHT_SECONDS);
     if (fabsf(one->true_mix - goal) < 0.004f)
         one->true_mix = goal;
@@ -439,6 +443,7 @@ static void describe_scene(const viewer *one, painter_scene *scene)
             one->way.glow * one->way.fade * (1.0f + ring + breath + 0.7f * sound->loudness + 0.5f * sound->onset),
         .solid = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
         .true_colors = one->true_mix,
+        .repainted = one->repainted * one->repainted * (3.0f - 2.0f * one->repainted),
         .tint = {1.0f - 0.10f * sound->brightness, 1.0f, 1.0f + 0.14f * sound->brightness},
     };
     for (uint32_t part = 0; part <= LUMEN_PARTS_MAX; part++) {
@@ -490,6 +495,7 @@ bool viewer_frame(viewer *one, double seconds_now)
     if (stands && !one->way.ring && !one->moving && !one->still)
         begin_motion(one);
     fade_advance(&one->fade, seconds);
+    one->repainted = fminf(1.0f, one->repainted + seconds / REPAINT_SECONDS);
     changes |= orbit_advance(&one->camera, seconds, one->way.ring, one->still);
     if (!one->still)
         step_particles(one, seconds);

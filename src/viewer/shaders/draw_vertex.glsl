@@ -3,6 +3,8 @@
  * light of the particle itself. */
 uniform sampler2D positions; /* xyz, the normal as one float */
 uniform sampler2D paints;    /* sRGB, part */
+uniform sampler2D paints_before; /* of the shape before */
+uniform float repainted;     /* 0..1 of the way from those to these */
 uniform int side_bits;       /* log2 of the side of the textures */
 uniform int stride;          /* from one particle that is drawn to the next, around; 1: all in their order */
 uniform mat4 view_projection;
@@ -31,6 +33,12 @@ flat out float spark; /* how bright its core is */
 
 const vec3 SHADE = vec3(0.10, 0.12, 0.22); /* what light is left in the shadow, of the color of night */
 
+vec3 color_of(vec4 paint)
+{
+    int part = min(int(paint.a * 255.0 + 0.5), 32);
+    return part == 0 ? paint.rgb : mix(parts[part].rgb, paint.rgb, true_colors);
+}
+
 void main()
 {
     int index = (gl_VertexID * stride) & ((1 << (2 * side_bits)) - 1);
@@ -39,8 +47,8 @@ void main()
     vec3 position = place.xyz;
     vec4 paint = texelFetch(paints, at, 0);
     int part = min(int(paint.a * 255.0 + 0.5), 32);
-    vec4 own = parts[part];
-    vec3 base = (part == 0 ? paint.rgb : mix(own.rgb, paint.rgb, true_colors)) * tint;
+    float own = parts[part].a;
+    vec3 base = mix(color_of(texelFetch(paints_before, at, 0)), color_of(paint), repainted) * tint;
 
 #if defined(PART)
     gl_Position = view_projection * vec4(position, 1.0);
@@ -54,7 +62,7 @@ void main()
     if (dot(normal_unpack(place.w), toward_eye) < -0.15)
         gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
 #elif defined(GLOW)
-    float light = brightness * own.a;
+    float light = brightness * own;
     if (mirror.y > 0.5) {
         float height = position.y - mirror.x;
         position.y = mirror.x - height;
@@ -83,7 +91,7 @@ void main()
         seen = mix(1.0, smoothstep(-0.3, 0.1, facing), solid);
     }
     float depth = clamp((gl_Position.w - depths.x) * depths.y, 0.0, 1.0);
-    float own_light = own.a * brightness;
+    float own_light = own * brightness;
     own_light *= (1.0 - 0.45 * depth) * mix(0.38, 1.0, solid); /* what shines through adds up */
     float drawn = max(size, smallest);
     float cover = seen * min(1.0, (size * size) / (drawn * drawn));
