@@ -245,7 +245,7 @@ static void draw_glow(painter *one, const painter_scene *scene, float scale, flo
     glDisable(GL_BLEND);
     draw_night(one, scene);
     glEnable(GL_BLEND);
-    glBlendFunc(GL_ONE, GL_ONE);
+    glBlendFuncSeparate(GL_ONE, GL_ONE_MINUS_SRC_ALPHA, GL_ZERO, GL_ONE);
     float radius = GLOW_RADIUS * scene->radius;
     float brightness = 34.0f / (float)count;
     draw_points(one, &one->glow, scene, radius, scale, brightness, count, false);
