@@ -5,6 +5,7 @@ import { plain } from './words.js';
 export function openLegend(section, list, stage) {
   let pointed = 0; // the part under the pointer or the focus, from 1; 0: none
   let pinned = 0;
+  let natural = null;
   const buttons = () => [...list.querySelectorAll('button')];
 
   function light() {
@@ -25,9 +26,10 @@ export function openLegend(section, list, stage) {
   }
 
   function paint() {
-    const colors = stage.engine?.partColors() ?? [];
+    const drawn = stage.engine?.partColors() ?? [];
     buttons().forEach((button, index) => {
-      if (colors[index]) button.style.setProperty('--part', `rgb(${colors[index].join(' ')})`);
+      const color = natural?.[index] ?? (drawn[index] && `rgb(${drawn[index].join(' ')})`);
+      if (color) button.style.setProperty('--part', color);
     });
   }
 
@@ -55,8 +57,11 @@ export function openLegend(section, list, stage) {
       paint();
       light();
     },
-    // After the colors have changed.
-    paint,
+    // Shows the parts' own colors, ["#rrggbb", ...]; null: those of the legend.
+    color(own) {
+      natural = own;
+      paint();
+    },
     // Lights a part that was picked on the stage; 0: none.
     pick: (part) => (part === 0 ? pinned && pin(pinned) : pin(part)),
     get pinned() {

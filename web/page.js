@@ -81,6 +81,7 @@ function put(next, better) {
   window.lumenShape = next;
   if (better) stage.engine.refine(next);
   else stage.engine.show(next);
+  legend.color(ownColors());
   legend.fill(next.facts.part_names);
   document.body.classList.remove('idle');
   caption();
@@ -316,16 +317,18 @@ function turn(wanted) {
   stage.wake();
 }
 
+const natural = () => $('colors').getAttribute('aria-pressed') === 'true';
+const ownColors = () => (natural() ? shape?.facts.part_colors ?? null : null);
+
 $('turn').addEventListener('click', () => turn($('turn').getAttribute('aria-pressed') !== 'true'));
 $('again').addEventListener('click', () => {
   stage.engine.lookAgain();
   stage.wake();
 });
 $('colors').addEventListener('click', () => {
-  const natural = $('colors').getAttribute('aria-pressed') !== 'true';
-  $('colors').setAttribute('aria-pressed', String(natural));
-  stage.engine.trueColors(natural);
-  legend.paint();
+  $('colors').setAttribute('aria-pressed', String(!natural()));
+  stage.engine.trueColors(natural());
+  legend.color(ownColors());
   stage.wake();
 });
 $('quality').addEventListener('change', () => order && make({ ...order, quality: $('quality').value }, 'word'));
@@ -343,7 +346,7 @@ async function openEngine() {
   const options = { side: side(), still: calm.matches, lower: false };
   const engine = await stage.open(options);
   window.lumenEngine = engine;
-  engine.trueColors($('colors').getAttribute('aria-pressed') === 'true');
+  engine.trueColors(natural());
   turn($('turn').getAttribute('aria-pressed') === 'true');
   if (shape) put(shape, false);
   if (stage.trouble) say('');

@@ -18,14 +18,13 @@ typedef struct painter_scene {
     float pixel_ratio;
     vec3 center;
     float radius;
-    float floor;      /* height of the floor that mirrors the sculpture */
-    float reflection; /* 0: none */
-    float spacing;    /* of the particles on the surface */
-    float brightness; /* 1 is normal */
-    float solid;      /* 1: the near side hides the far side; 0: everything shines through */
-    float twinkle;
-    float seconds;
+    float floor;       /* height of the floor that mirrors the sculpture */
+    float reflection;  /* 0: none */
+    float spacing;     /* of the particles on the surface */
+    float brightness;  /* 1 is normal */
+    float solid;       /* 1: the near side hides the far side; 0: everything shines through */
     float true_colors; /* 0..1 */
+    float repainted;   /* 0: in the colors of the shape before, 1: in its own */
     float tint[3];
     float aura[3];
     float parts[33][4]; /* color, light; [0] is not used but for its light */

@@ -41,8 +41,9 @@ typedef struct particle_forces {
 } particle_forces;
 
 typedef struct particle_textures {
-    GLuint positions; /* RGBA32F: xyz, the normal as one float; see normal_pack */
-    GLuint paints;    /* RGBA8: sRGB, part id */
+    GLuint positions;     /* RGBA32F: xyz, the normal as one float; see normal_pack */
+    GLuint paints;        /* RGBA8: sRGB, part id */
+    GLuint paints_before; /* of the homes before */
 } particle_textures;
 
 /* Whether this context can draw into float textures. */

@@ -14,7 +14,8 @@ enum {
     UNIT_PLAN_A,
     UNIT_PLAN_B,
     UNIT_VELOCITIES_AFTER,
-    UNIT_GLOW
+    UNIT_GLOW,
+    UNIT_PAINTS_BEFORE
 };
 
 typedef struct upper_pass {
@@ -28,7 +29,7 @@ struct simulation {
     bool lower;
     uint32_t frame;
     GLuint positions[2]; /* RGBA32F; the lower path has the first alone */
-    GLuint paints;       /* RGBA8 */
+    GLuint paints[2];    /* RGBA8: now, and of the homes before */
     int now;             /* which of two holds the present */
 
     /* The upper path. */

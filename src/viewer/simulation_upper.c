@@ -186,7 +186,7 @@ void upper_step(simulation *one, const particle_forces *forces, meter *time)
     bind(UNIT_POSITIONS, one->positions[from]);
     bind(UNIT_VELOCITIES, one->velocities[from]);
     bind(UNIT_HOMES, one->homes);
-    bind(UNIT_PAINTS, one->paints);
+    bind(UNIT_PAINTS, one->paints[0]);
     bind(UNIT_NORMALS, one->normals);
     bind(UNIT_PLAN_A, one->plans[0]);
     bind(UNIT_PLAN_B, one->plans[1]);

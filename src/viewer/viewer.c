@@ -21,9 +21,10 @@ static const float TIGHT_DAMPING = 0.62f; /* of critical: some overshoot */
 static const float SOFT_RATE = 6.0f;      /* just after a refinement */
 static const float LOOSE_RATE = 1.1f, LOOSE_DAMPING = 0.9f, DRAG = 0.6f;
 static const float REBASE_SECONDS = 64.0f; /* a float of seconds is kept below twice this */
-static const float PUSH = 60.0f;
+static const float PUSH = 34.0f;
 static const float LIGHT_SECONDS = 0.12f; /* time constant of highlights */
 static const float LIGHT_HIGH = 1.5f, LIGHT_LOW = 0.16f;
+static const float REPAINT_SECONDS = 0.6f; /* from the colors of one shape to those of the next */
 static const float VOICE_SECONDS = 0.08f;
 
 /* What the sculpture shall do once it stands. */
@@ -32,6 +33,8 @@ typedef struct wanted_motion {
     float tempo, size;
     bool by_hand;
     motion_plan plan; /* of viewer_move_plan */
+    bool begun;       /* by hand, at `origin` */
+    float origin;
 } wanted_motion;
 
 /* The voice as the particles feel it, smoothed. */
@@ -64,6 +67,7 @@ struct viewer {
     float lights[1 + LUMEN_PARTS_MAX];
     bool true_colors;
     float true_mix;
+    float repainted; /* 0..1 since the homes were replaced */
     bool hearing;
     voice_features voice;
     heard heard;
@@ -122,6 +126,7 @@ lumen_status viewer_open(const viewer_options *options, viewer **out, lumen_erro
     one->width = one->height = 512;
     one->pixel_ratio = 1.0f;
     one->seconds_before = -1.0;
+    one->repainted = 1.0f;
     course_open(&one->way);
     fade_open(&one->fade);
     orbit_open(&one->camera);
@@ -194,7 +199,7 @@ static void want(wanted_motion *wanted, const char *motion, const char *verb, fl
     copy_name(wanted->verb, verb);
     wanted->tempo = usual_factor(tempo);
     wanted->size = usual_factor(size);
-    wanted->by_hand = false;
+    wanted->by_hand = wanted->begun = false;
 }
 
 /* Fills what waits from a shape. */
@@ -215,14 +220,29 @@ static void put_in_place(viewer *one)
     const particle_homes *homes = &one->homes[one->shown];
     simulation_home(one->particles, homes);
     orbit_aim(&one->camera, homes->center, homes->radius, homes->half, homes->ring);
+    one->repainted = one->still ? 1.0f : 0.0f;
+}
+
+/* What repeats goes on from where it is while its numbers change; what happens once happens again. */
+static motion_plan plan_by_hand(wanted_motion *wanted, float now)
+{
+    if (!wanted->begun)
+        wanted->origin = now;
+    wanted->begun = true;
+    motion_plan plan = wanted->plan;
+    for (int row = 0; row < MOTION_ROWS; row++) {
+        const motion_about *about = motion_primitive_about((int)plan.rows[row].primitive);
+        plan.rows[row].start += about != NULL && about->one_shot ? now : wanted->origin;
+    }
+    return plan;
 }
 
 static void begin_motion(viewer *one)
 {
-    const wanted_motion *wanted = &one->wanted[one->shown];
+    wanted_motion *wanted = &one->wanted[one->shown];
     motion_plan plan;
     if (wanted->by_hand)
-        plan = wanted->plan;
+        plan = plan_by_hand(wanted, one->now);
     else
         motion_plan_make(motion_find(one->motions, wanted->motion, wanted->verb), &one->joints[one->shown],
                          wanted->tempo, wanted->size, one->now, &plan);
@@ -336,7 +356,7 @@ static void advance_clocks(viewer *one, float seconds)
         one->now -= REBASE_SECONDS;
         fade_rebase(&one->fade, REBASE_SECONDS);
         for (int i = 0; i < 2; i++)
-            motion_plan_rebase(&one->wanted[i].plan, REBASE_SECONDS);
+            one->wanted[i].origin -= REBASE_SECONDS;
     }
     /* The noise is the same after 256, as its lattice is. */
     one->noise_time = fmodf(one->noise_time + 0.35f * seconds, 256.0f);
@@ -355,7 +375,7 @@ static bool advance_lights(viewer *one, float seconds)
             one->lights[part] = goal;
         change = fmaxf(change, fabsf(one->lights[part] - before));
     }
-    float goal = one->true_colors || one->way.ring ? 1.0f : 0.0f, before = one->true_mix;
+    float goal = one->true_colors ? 1.0f : 0.0f, before = one->true_mix;
     one->true_mix = toward(before, goal, seconds, LIGHT_SECONDS);
     if (fabsf(one->true_mix - goal) < 0.004f)
         one->true_mix = goal;
@@ -405,6 +425,7 @@ static void describe_scene(const viewer *one, painter_scene *scene)
 {
     const particle_homes *homes = &one->homes[one->shown];
     const heard *sound = &one->heard;
+    float ring = one->way.ring ? 0.35f : 0.0f; /* thin, so it may shine */
     float breath = one->way.ring && !one->still ? 0.12f * sinf(6.2831853f * one->breath_time) : 0.0f;
     *scene = (painter_scene){
         .textures = simulation_textures(one->particles),
@@ -418,11 +439,11 @@ static void describe_scene(const viewer *one, painter_scene *scene)
         .floor = homes->center.y - homes->half.y,
         .reflection = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
         .spacing = homes->spacing,
-        .brightness = one->way.glow * one->way.fade * (1.0f + breath + 0.7f * sound->loudness + 0.5f * sound->onset),
+        .brightness =
+            one->way.glow * one->way.fade * (1.0f + ring + breath + 0.7f * sound->loudness + 0.5f * sound->onset),
         .solid = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
-        .twinkle = one->still ? 0.0f : 0.12f,
-        .seconds = one->now,
         .true_colors = one->true_mix,
+        .repainted = one->repainted * one->repainted * (3.0f - 2.0f * one->repainted),
         .tint = {1.0f - 0.10f * sound->brightness, 1.0f, 1.0f + 0.14f * sound->brightness},
     };
     for (uint32_t part = 0; part <= LUMEN_PARTS_MAX; part++) {
@@ -474,6 +495,7 @@ bool viewer_frame(viewer *one, double seconds_now)
     if (stands && !one->way.ring && !one->moving && !one->still)
         begin_motion(one);
     fade_advance(&one->fade, seconds);
+    one->repainted = fminf(1.0f, one->repainted + seconds / REPAINT_SECONDS);
     changes |= orbit_advance(&one->camera, seconds, one->way.ring, one->still);
     if (!one->still)
         step_particles(one, seconds);
