@@ -67,6 +67,11 @@ def paint(networks, given):
     return time.perf_counter() - began, times, pixels
 
 
+def peak_of(process):
+    """The most that was ever resident of a process that runs."""
+    return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{process}/status").read_text())[1]) * 1024
+
+
 def repeat(networks, given, load):
     from safetensors.torch import load_file
     inputs = load_file(given.folder / "input-whole.safetensors")
@@ -74,7 +79,7 @@ def repeat(networks, given, load):
     runs = [paint(networks, inputs) for _ in range(given.repeat)]
     last = runs[-1][1]
     return {"seconds": [run[0] for run in runs], "cold": cold, "load": load,
-            "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, **last}
+            "peak": peak_of("self"), **last}
 
 
 # ---- PyTorch ------------------------------------------------------------------------------------------------------------
@@ -252,7 +257,7 @@ def run_sdcpp(given):
                 parts[name] = float(found[name][1]) if found[name][1] else float(found[name][2]) / 1000
         seconds.append(float(found["total"][1]))
     return {"seconds": seconds, "cold": seconds[0], "load": 0.0,
-            "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, **parts}
+            "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, **parts}  # with torch's start
 
 
 # ---- Rounds ----------------------------------------------------------------------------------------------------------------
