@@ -29,7 +29,7 @@ import numpy
 import parity
 import torch
 
-# ---- Lumen ------------------------------------------------------------------------------------------------------------
+# ---- Lumen ------------------------------
 
 
 def run_lumen(given):
@@ -82,7 +82,7 @@ def repeat(networks, given, load):
             "peak": peak_of("self"), **last}
 
 
-# ---- PyTorch ------------------------------------------------------------------------------------------------------------
+# ---- PyTorch ------------------------------
 
 
 def run_torch(given, compiled):
@@ -114,7 +114,7 @@ def run_torch(given, compiled):
     return repeat(networks, given, load)
 
 
-# ---- OpenVINO -----------------------------------------------------------------------------------------------------------
+# ---- OpenVINO ------------------------------
 
 
 class TextHead(torch.nn.Module):
@@ -194,7 +194,7 @@ def run_openvino(given):
     return repeat(networks, given, load)
 
 
-# ---- stable-diffusion.cpp ----------------------------------------------------------------------------------------------
+# ---- stable-diffusion.cpp ------------------------------
 
 
 def single_file(given):
@@ -260,7 +260,7 @@ def run_sdcpp(given):
             "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, **parts}  # with torch's start
 
 
-# ---- Rounds ----------------------------------------------------------------------------------------------------------------
+# ---- Rounds ------------------------------
 
 WORKERS = {"lumen": run_lumen, "torch": lambda given: run_torch(given, False),
            "torch-compile": lambda given: run_torch(given, True), "openvino": run_openvino, "sdcpp": run_sdcpp}

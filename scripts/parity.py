@@ -216,7 +216,7 @@ def reference(folder, part, kind, side, fresh):
     return numpy.load(path).flatten()
 
 
-# ---- Comparing -----------------------------------------------------------------------------------------------------------
+# ---- Comparing ------------------------------
 
 
 def compare(values, expected):

@@ -243,7 +243,7 @@ static void note_interrupt(int number)
 
 static bool show_progress(void *user, const char *stage, double fraction)
 {
-    progress_show(user, (size_t)(fraction * PERCENT), stage);
+    progress_show(user, (size_t)(fraction * (double)PERCENT), stage);
     return interrupted == 0;
 }
 

@@ -102,14 +102,14 @@ static void noise_is_standard_normal(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         double power = 1.0;
         for (int m = 1; m <= 4; m++)
-            moments[m] += (power *= (double)values[i]) / COUNT;
+            moments[m] += (power *= (double)values[i]) / (double)COUNT;
         beyond_two += fabsf(values[i]) > 2.0f;
     }
     assert_true(fabs(moments[1]) < 0.01);
     assert_true(fabs(moments[2] - 1.0) < 0.02);
     assert_true(fabs(moments[3]) < 0.03);
     assert_true(fabs(moments[4] - 3.0) < 0.1);
-    assert_true(fabs((double)beyond_two / COUNT - 0.0455) < 0.003);
+    assert_true(fabs((double)beyond_two / (double)COUNT - 0.0455) < 0.003);
 }
 
 static void the_same_seed_gives_the_same_noise_everywhere(void **state)
