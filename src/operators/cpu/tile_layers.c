@@ -1,7 +1,5 @@
 /* Linear layers and convolutions as products on tiles: which rows, and who takes which part. */
 
-#include <string.h>
-
 #include "operators/cpu/tiles.h"
 
 enum { ROWS = 16, LINE = 64, SUMS = 32 * 32 };
@@ -14,19 +12,6 @@ static const size_t cached_bytes = (size_t)1 << 19;
 static void *scratch_of(operators *run, size_t count, size_t element)
 {
     return op_empty_of(run, TENSOR_U8, 2, (size_t[]){count, element}).data;
-}
-
-/* One row's elements to row `row` of blocks of `rows` rows. */
-static void block_row(const char *from, size_t bytes, char *to, size_t rows, size_t row)
-{
-    for (size_t at = 0; at < bytes; at += LINE)
-        memcpy(to + at * rows + row * LINE, from + at, LINE);
-}
-
-static void block_zeros(size_t bytes, char *to, size_t rows, size_t row)
-{
-    for (size_t at = 0; at < bytes; at += LINE)
-        memset(to + at * rows + row * LINE, 0, LINE);
 }
 
 /* ---- Linear layers --------------------------------------------------------------------------------------------- */
@@ -52,9 +37,9 @@ static void block_range(void *argument, size_t from, size_t to, unsigned thread)
     const linear_work *all = argument;
     for (size_t row = from; row < to; row++)
         if (row < all->rows)
-            block_row(all->x + row * all->stride, all->row_bytes, all->blocks, all->blocked, row);
+            tiles_block_row(all->x + row * all->stride, all->row_bytes, all->blocks, all->blocked, row);
         else
-            block_zeros(all->row_bytes, all->blocks, all->blocked, row);
+            tiles_block_row(NULL, all->row_bytes, all->blocks, all->blocked, row);
 }
 
 /* Tiles of rows [first, first + count) of x, whose blocks begin at `blocks`. */
@@ -89,9 +74,9 @@ static void rows_range(void *argument, size_t from, size_t to, unsigned thread)
         size_t count = to - tile < all->tile_count ? to - tile : all->tile_count, first = tile * ROWS;
         size_t rows = all->rows - first < count * ROWS ? all->rows - first : count * ROWS;
         for (size_t row = 0; row < rows; row++)
-            block_row(all->x + (first + row) * all->stride, all->row_bytes, blocks, all->blocked, row);
+            tiles_block_row(all->x + (first + row) * all->stride, all->row_bytes, blocks, all->blocked, row);
         for (size_t row = rows; row < count * ROWS; row++)
-            block_zeros(all->row_bytes, blocks, all->blocked, row);
+            tiles_block_row(NULL, all->row_bytes, blocks, all->blocked, row);
         tiles_multiply(&all->of, tiles, list_rows(first, rows, blocks, tiles), 0, all->of.panels,
                        all->sums + thread * SUMS);
     }
@@ -206,9 +191,9 @@ static void pad_row(const convolution_work *all, size_t row, char *to, size_t at
         from = (const char *)x->data + (all->n * x->sizes[1] + (row - all->pad) / all->factor) * x->sizes[2] * bytes;
     for (size_t pixel = 0; pixel < all->padded_width; pixel++)
         if (outside || pixel < all->pad || pixel - all->pad >= width)
-            block_zeros(bytes, to, all->blocked, at + pixel);
+            tiles_block_row(NULL, bytes, to, all->blocked, at + pixel);
         else
-            block_row(from + (pixel - all->pad) / all->factor * bytes, bytes, to, all->blocked, at + pixel);
+            tiles_block_row(from + (pixel - all->pad) / all->factor * bytes, bytes, to, all->blocked, at + pixel);
 }
 
 /* Tiles of result rows [first, first + count), whose blocks begin at `blocks`. */

@@ -120,6 +120,14 @@ void tiles_end(void)
     _tile_release();
 }
 
+TILES
+void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size_t row)
+{
+    to += row * 64;
+    for (size_t at = 0; at < bytes; at += 64)
+        _mm512_storeu_si512(to + at * rows, from != NULL ? _mm512_loadu_si512(from + at) : _mm512_setzero_si512());
+}
+
 /* What is fetched ahead while a panel is multiplied: the next one, evenly spread over the steps. */
 typedef struct ahead {
     const char *first, *second;
@@ -246,6 +254,11 @@ char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, s
 {
     (void)run, (void)weights, (void)in, (void)out, (void)lines, (void)across;
     return NULL;
+}
+
+void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size_t row)
+{
+    (void)from, (void)bytes, (void)to, (void)rows, (void)row;
 }
 
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums)

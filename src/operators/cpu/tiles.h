@@ -52,6 +52,9 @@ typedef struct tile_product {
     size_t channels; /* of a row of the result */
 } tile_product;
 
+/* One row's elements to row `row` of blocks of `rows` rows; zeros where `from` is NULL. */
+void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size_t row);
+
 /* Panels [from, to) for all rows; `sums` is 4 KiB of the calling thread's own memory. Between tiles_begin and
  * tiles_end. */
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums);
