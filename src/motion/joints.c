@@ -133,7 +133,8 @@ static uint32_t find_wheels(const lumen_shape *shape, uint32_t part, const box *
         if (!is_of(shape, i, part))
             continue;
         vec3 at = point_at(shape, i);
-        int bin = (int)float_clamp((along_of(at, propellers) - from) / fmaxf(length, 0.001f) * BINS, 0.0f, BINS - 1);
+        int bin =
+            (int)float_clamp((along_of(at, propellers) - from) / fmaxf(length, 0.001f) * (float)BINS, 0.0f, BINS - 1);
         low[bin] = used[bin] ? fminf(low[bin], at.y) : at.y;
         high[bin] = used[bin] ? fmaxf(high[bin], at.y) : at.y;
         used[bin] = true;
@@ -153,7 +154,7 @@ static uint32_t find_wheels(const lumen_shape *shape, uint32_t part, const box *
                 bottom = used[i] ? fminf(bottom, low[i]) : bottom;
                 top = used[i] ? fmaxf(top, high[i]) : top;
             }
-            float bin_size = length / BINS;
+            float bin_size = length / (float)BINS;
             count = add_wheels(wheels, count, from + (float)first * bin_size, from + (float)(last + 1) * bin_size,
                                bottom, top);
             first = bin;

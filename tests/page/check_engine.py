@@ -66,10 +66,10 @@ class Page:
             (byte) => byte.toString(16).padStart(2, '0')).join('');
           window.attempt = (make) => { try { return make(); } catch (fault) { return { refused: fault.message }; } };
           window.base64 = (bytes) => { let text = ''; for (const byte of bytes) text += String.fromCharCode(byte); return btoa(text); };
-          // A clock of our own: as many frames as are asked for, a twentieth of a second apart, however slow the machine.
+          // A clock of our own: as many frames as are asked for, a tenth of a second apart, however slow the machine.
           let now = 0;
           window.frames = (count, until = () => false) => {
-            while (count-- > 0 && !until()) engine.frame(now += 0.05);
+            while (count-- > 0 && !until()) engine.frame(now += 0.1);
           };
           window.open = async (settings) => {
             const { openEngine } = await import('/engine.js');
@@ -298,7 +298,7 @@ def a_shape_is_shown_and_its_particles_stand_on_its_points():
         assert page.run(SHOW, "chair") == "move"
         farthest, parts = page.run("""async () => {
           const shape = engine.make('chair');
-          frames(60);
+          frames(30);
           const now = engine.read();
           let farthest = 0;
           for (let i = 0; i < 3 * 2048; i++) farthest = Math.max(farthest, Math.abs(now.positions[i] - shape.positions[i]));
@@ -351,7 +351,7 @@ def a_plan_made_by_hand_moves_the_part_that_it_names():
           engine.plan([{ row: 2, primitive: bend.id, axis_x: 0, axis_y: 1, axis_z: 0, amplitude: 0.4, frequency: 1 }]);
           const least = [9, 9, 9, 9], most = [-9, -9, -9, -9];
           for (let round = 0; round < 20; round++) {
-            frames(2);
+            frames(1);
             const { positions, parts } = engine.read();
             const first = [1, 2, 3].map((part) => parts.indexOf(part));
             first.forEach((index, k) => {
