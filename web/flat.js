@@ -89,11 +89,11 @@ export function openFlat(canvas, maker) {
       });
       return found.part;
     },
-    phase: () => 'move',
+    phase: () => (shape.facts.part_names.length ? 'move' : 'idle'),
     facts: () => ({ particles: shape.parts.length, floatTargets: false, frameCpuMs: 0, frames, version: 'flat' }),
     read: () => ({ positions: shape.positions.slice(), parts: shape.parts.slice() }),
-    hear: () => ({ loudness: 0, pitch: 0, brightness: 0, onset: 0 }),
-    deaf() {},
+    hear: (samples, rate) => maker?.hear(samples, rate) ?? { loudness: 0, pitch: 0, brightness: 0, onset: 0 },
+    deaf: () => maker?.deaf(),
     frame() {
       frames++;
       pen.globalCompositeOperation = 'source-over';
