@@ -1,12 +1,19 @@
 # Completion of lumen for bash.
 
-_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --concepts
-    --explain --list-concepts --quiet --help'
+_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --animate
+    --seconds --fps --particles --concepts --explain --list-concepts --quiet --help'
+_lumen_view_options='--particles --still --lab --motions --concepts --seconds --screenshot --help'
+_lumen_image_options='-o --raw --steps --seed --size --latents --models --threads --precision --low-memory --timings
+    --quiet --help'
 _lumen_serve_options='--address --port --port-file --api-key-file --allowed-origins --trusted-proxies --rate-limit
     --engine-rate-limit --max-body-bytes --cache-dir --cache-max-bytes --memory-cache-bytes --memory-cache-items
     --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --debug-routes
     --log-format --log-level --help'
 _lumen_pregenerate_options='--server --wait --cache-dir --concepts --parallel --quality --points --seed --quiet --help'
+_lumen_pull_options='--accept-licence --folder --hub --catalog --list --verify --offline --parallel --attempts
+    --stall-seconds --quiet --help'
+_lumen_models_options='--folder --catalog --json --help'
+_lumen_models='sdxl-turbo rmbg-1.4 partcrafter'
 
 # Folders, and the files with one of the endings given.
 _lumen_files() {
@@ -24,18 +31,40 @@ _lumen() {
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        choices='generate serve pregenerate preflight help --help --version'
+        choices='generate image view serve pregenerate pull models preflight help --help --version'
     else
         case $command in
         generate)
             case $before in
-            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" ply glb stl json png) ;;
+            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" ply glb stl json png webm gif) ;;
             --sheet) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
             --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
             --engine) choices='auto procedural' ;;
             --quality) choices='fast standard high' ;;
-            --verb | --parts | --points | --seed | --image-size) return ;;
+            --verb | --parts | --points | --seed | --image-size | --seconds | --fps | --particles) return ;;
             *) case $word in -*) choices=$_lumen_generate_options ;; esac ;;
+            esac
+            ;;
+        view)
+            case $before in
+            --motions | --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+            --screenshot) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
+            --particles) choices='64 128 256 512 1024' ;;
+            --seconds) return ;;
+            *) case $word in -*) choices=$_lumen_view_options ;;
+               *) mapfile -t COMPREPLY < <(_lumen_files "$word" json ply glb) ;; esac ;;
+            esac
+            ;;
+        image)
+            case $before in
+            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
+            --latents) mapfile -t COMPREPLY < <(_lumen_files "$word" safetensors) ;;
+            --models) mapfile -t COMPREPLY < <(_lumen_files "$word" safetensors) ;;
+            --steps) choices='1 2 3 4' ;;
+            --size) choices='256 512 768 1024' ;;
+            --precision) choices='bf16 f32' ;;
+            --seed | --threads) return ;;
+            *) case $word in -*) choices=$_lumen_image_options ;; esac ;;
             esac
             ;;
         serve)
@@ -60,8 +89,23 @@ _lumen() {
                *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;; esac ;;
             esac
             ;;
+        pull)
+            case $before in
+            --folder) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
+            --catalog) mapfile -t COMPREPLY < <(_lumen_files "$word" json) ;;
+            --hub | --parallel | --attempts | --stall-seconds) return ;;
+            *) case $word in -*) choices=$_lumen_pull_options ;; *) choices=$_lumen_models ;; esac ;;
+            esac
+            ;;
+        models)
+            case $before in
+            --folder) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
+            --catalog) mapfile -t COMPREPLY < <(_lumen_files "$word" json) ;;
+            *) choices=$_lumen_models_options ;;
+            esac
+            ;;
         preflight) choices='--help' ;;
-        help) choices='generate serve pregenerate preflight' ;;
+        help) choices='generate image view serve pregenerate pull models preflight' ;;
         esac
     fi
     [ -z "$choices" ] || mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")

@@ -1,15 +1,23 @@
 # Completion of lumen for fish.
 
-set -l commands generate serve pregenerate preflight help
+set -l commands generate image view serve pregenerate pull models preflight help
 set -l first "not __fish_seen_subcommand_from $commands"
 set -l generate '__fish_seen_subcommand_from generate'
+set -l view '__fish_seen_subcommand_from view'
+set -l image '__fish_seen_subcommand_from image'
 set -l serve '__fish_seen_subcommand_from serve'
 set -l pregenerate '__fish_seen_subcommand_from pregenerate'
+set -l pull '__fish_seen_subcommand_from pull'
+set -l models '__fish_seen_subcommand_from models'
 
 complete -c lumen -f
 complete -c lumen -n $first -a generate -d 'make the shape of each text'
+complete -c lumen -n $first -a view -d 'a window in which words take shape'
+complete -c lumen -n $first -a image -d 'paint a picture with SDXL Turbo'
 complete -c lumen -n $first -a serve -d 'answer over HTTP'
 complete -c lumen -n $first -a pregenerate -d 'fill a cache before anyone asks'
+complete -c lumen -n $first -a pull -d 'fetch the weights of models'
+complete -c lumen -n $first -a models -d 'which models there are and what is here'
 complete -c lumen -n $first -a preflight -d 'say whether this machine can run lumen'
 complete -c lumen -n $first -a help -d 'print a summary'
 complete -c lumen -n $first -l version -d 'print the version'
@@ -24,10 +32,36 @@ complete -c lumen -n $generate -l points -x -d 'exactly so many points, 256 to 6
 complete -c lumen -n $generate -l seed -x -d 'choose the individual'
 complete -c lumen -n $generate -l quality -x -a 'fast standard high' -d 'how finely it is worked out'
 complete -c lumen -n $generate -l image-size -x -d 'width and height of a picture, in pixels'
+complete -c lumen -n $generate -l animate -d 'film the shape as it moves'
+complete -c lumen -n $generate -l seconds -x -d 'how long the film is, 1 to 60'
+complete -c lumen -n $generate -l fps -x -d 'its frames a second, 1 to 60'
+complete -c lumen -n $generate -l particles -x -d 'on each side of the square, 16 to 1024'
 complete -c lumen -n $generate -l concepts -r -F -d 'read further kinds of shapes'
 complete -c lumen -n $generate -l explain -d 'print what is understood of each text'
 complete -c lumen -n $generate -l list-concepts -d 'print the concepts with a shape of their own'
 complete -c lumen -n $generate -l quiet -d 'print nothing but errors'
+
+complete -c lumen -n $view -F
+complete -c lumen -n $view -l particles -x -a '64 128 256 512 1024' -d 'on each side of the square'
+complete -c lumen -n $view -l still -d 'nothing moves by itself'
+complete -c lumen -n $view -l lab -d 'a slider for each number of a motion'
+complete -c lumen -n $view -l motions -r -F -d 'read further motions'
+complete -c lumen -n $view -l concepts -r -F -d 'read further kinds of shapes'
+complete -c lumen -n $view -l seconds -x -d 'close by itself after so long'
+complete -c lumen -n $view -l screenshot -r -F -d 'save what is seen when it closes'
+
+complete -c lumen -n $image -s o -r -F -d 'write the picture to a file'
+complete -c lumen -n $image -l raw -d 'take the text as the whole prompt'
+complete -c lumen -n $image -l steps -x -a '1 2 3 4' -d 'steps of sampling'
+complete -c lumen -n $image -l seed -x -d 'choose the picture'
+complete -c lumen -n $image -l size -x -a '256 512 768 1024' -d 'width and height in pixels'
+complete -c lumen -n $image -l latents -r -F -d 'start from the noise in a file'
+complete -c lumen -n $image -l models -r -F -d 'where the models are'
+complete -c lumen -n $image -l threads -x -d 'of the processor'
+complete -c lumen -n $image -l precision -x -a 'bf16 f32' -d 'of the numbers'
+complete -c lumen -n $image -l low-memory -d 'load each part only when it is needed'
+complete -c lumen -n $image -l timings -d 'print where the time went'
+complete -c lumen -n $image -l quiet -d 'print nothing but errors'
 
 complete -c lumen -n $serve -l address -x -a '127.0.0.1 0.0.0.0' -d 'where to listen'
 complete -c lumen -n $serve -l port -x -d '0 takes any that is free'
@@ -64,4 +98,21 @@ complete -c lumen -n $pregenerate -l points -x -d 'exactly so many points, 256 t
 complete -c lumen -n $pregenerate -l seed -x -d 'choose the individual'
 complete -c lumen -n $pregenerate -l quiet -d 'print nothing but errors'
 
-complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate serve pregenerate preflight'
+complete -c lumen -n $pull -a 'sdxl-turbo rmbg-1.4 partcrafter'
+complete -c lumen -n $pull -l accept-licence -d 'accept the licences of the models'
+complete -c lumen -n $pull -l folder -x -a '(__fish_complete_directories)' -d 'the folder of models'
+complete -c lumen -n $pull -l hub -x -d 'the hub, or a mirror of it'
+complete -c lumen -n $pull -l catalog -r -F -d 'also the models of this list'
+complete -c lumen -n $pull -l list -d 'print the files and fetch nothing'
+complete -c lumen -n $pull -l verify -d 'compare what is here with its SHA-256'
+complete -c lumen -n $pull -l offline -d 'ask no network'
+complete -c lumen -n $pull -l parallel -x -d 'so many files at a time, 1 to 16'
+complete -c lumen -n $pull -l attempts -x -d 'try a file so often'
+complete -c lumen -n $pull -l stall-seconds -x -d 'without a byte for so long is broken off'
+complete -c lumen -n $pull -l quiet -d 'print nothing but errors'
+
+complete -c lumen -n $models -l folder -x -a '(__fish_complete_directories)' -d 'the folder of models'
+complete -c lumen -n $models -l catalog -r -F -d 'also the models of this list'
+complete -c lumen -n $models -l json -d 'print one JSON object'
+
+complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate image view serve pregenerate pull models preflight'

@@ -38,10 +38,12 @@ build_needs=(
     library:sqlite3=libsqlite3-dev
     library:libzstd=libzstd-dev
     library:libcurl=libcurl4-openssl-dev
+    library:nettle=nettle-dev
     file:/usr/include/oneapi/dnnl/dnnl.h=libdnnl-dev
     library:glesv2=libgles-dev
     library:egl=libegl-dev
     library:glfw3=libglfw3-dev
+    program:emcc=emscripten
     file:/usr/share/wordnet/data.noun=wordnet-base
     file:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core
 )
@@ -56,6 +58,10 @@ check_needs=(
     program:mandoc=mandoc
     program:zsh=zsh
     program:fish=fish
+    program:chromium=chromium
+    program:ffmpeg=ffmpeg
+    program:Xvfb=xvfb
+    program:xauth=xauth
 )
 
 # The package with the sanitizers' libraries carries the version of the clang that is installed, so

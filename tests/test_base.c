@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "base/vector.h"
 
 static void arena_gives_aligned_memory_up_to_its_limit(void **state)
@@ -113,9 +114,63 @@ static void errors_name_themselves(void **state)
     assert_int_equal(lumen_fail_memory(NULL, "a thing"), LUMEN_ERROR_MEMORY);
 }
 
+static void utf8_reads_back_every_character_that_it_writes(void **state)
+{
+    (void)state;
+    for (int32_t written = 0; written <= 0x10ffff; written++) {
+        if (written >= 0xd800 && written <= 0xdfff)
+            continue;
+        char bytes[UTF8_BYTES_MAX];
+        int32_t read;
+        size_t size = utf8_encode(written, bytes);
+        assert_int_equal(utf8_decode(bytes, size, &read), size);
+        assert_int_equal(read, written);
+        assert_int_equal(utf8_decode(bytes, size - 1, &read), 0);
+    }
+}
+
+static void utf8_refuses_what_is_none(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {
+        "\x80",
+        "\xbf",
+        "\xc0\x80",
+        "\xc1\xbf",
+        "\xc3",
+        "\xc3(",
+        "\xe0\x9f\xbf",
+        "\xed\xa0\x80",
+        "\xed\xbf\xbf",
+        "\xe2\x82",
+        "\xe2(\x82",
+        "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80",
+        "\xf0\x9f\x98",
+        "\xf5\x80\x80\x80",
+        "\xf8\x88\x80",
+        "\xff",
+        "\xfe",
+        "\xf0\x9f\x98(",
+    };
+    int32_t character = 0;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        if (utf8_decode(refused[i], strlen(refused[i]), &character) != 0)
+            fail_msg("bytes %zu were read as U+%04X", i, (unsigned)character);
+        assert_int_equal(character, -1);
+    }
+    char bytes[UTF8_BYTES_MAX];
+    assert_int_equal(utf8_encode(0xd800, bytes), 3);
+    assert_memory_equal(bytes, "\xef\xbf\xbd", 3);
+    assert_int_equal(utf8_encode(-1, bytes), 3);
+    assert_int_equal(utf8_encode(0x110000, bytes), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(utf8_reads_back_every_character_that_it_writes),
+        cmocka_unit_test(utf8_refuses_what_is_none),
         cmocka_unit_test(arena_gives_aligned_memory_up_to_its_limit),
         cmocka_unit_test(arena_reset_keeps_its_pages_and_takes_no_more),
         cmocka_unit_test(arena_rewind_returns_to_the_mark),

@@ -7,11 +7,20 @@
  *
  *     extern const unsigned char NAME[];   // and a zero behind the last byte, so that text is a string
  *     extern const size_t NAME_size;       // without that zero
+ *
+ *     embed --table NAME INPUT... > out.c
+ *
+ * defines a table of the inputs, each for itself, that ends in an empty entry (base/embedded.h):
+ *
+ *     extern const embedded_file NAME[];
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_identifier(const char *name)
@@ -24,8 +33,16 @@ static bool is_identifier(const char *name)
     return true;
 }
 
-/* Writes the bytes of one file and adds their number to `total`. */
-static bool embed_file(const char *path, size_t *total)
+/* What has been written so far. */
+typedef struct written {
+    size_t size;
+    uint64_t hash; /* FNV-1a of the bytes */
+} written;
+
+static const written nothing_written = {0, 0xcbf29ce484222325u};
+
+/* Writes the bytes of one file and adds them to `total`. */
+static bool embed_file(const char *path, written *total)
 {
     FILE *input = fopen(path, "rb");
     if (input == NULL) {
@@ -35,9 +52,10 @@ static bool embed_file(const char *path, size_t *total)
     unsigned char bytes[4096];
     size_t count;
     while ((count = fread(bytes, 1, sizeof bytes, input)) > 0) {
-        for (size_t i = 0; i < count; i++)
-            printf((*total + i) % 24 == 23 ? "%u,\n" : "%u,", bytes[i]);
-        *total += count;
+        for (size_t i = 0; i < count; i++) {
+            printf(++total->size % 24 == 0 ? "%u,\n" : "%u,", bytes[i]);
+            total->hash = (total->hash ^ bytes[i]) * 0x100000001b3u;
+        }
     }
     bool read_all = !ferror(input);
     if (!read_all)
@@ -46,24 +64,61 @@ static bool embed_file(const char *path, size_t *total)
     return read_all;
 }
 
-int main(int count, char **arguments)
+static bool embed_one_array(const char *name, char **paths, int count)
 {
-    if (count < 3 || !is_identifier(arguments[1])) {
-        fprintf(stderr, "usage: embed NAME INPUT... > out.c, where NAME is a C identifier\n");
-        return 2;
-    }
-    const char *name = arguments[1];
     printf("#include <stddef.h>\n\n"
            "extern const unsigned char %s[];\nextern const size_t %s_size;\n\n"
            "const unsigned char %s[] = {\n",
            name, name, name);
-    size_t total = 0;
-    for (int i = 2; i < count; i++)
-        if (!embed_file(arguments[i], &total))
-            return 1;
-    printf("0};\nconst size_t %s_size = %zu;\n", name, total);
+    written total = nothing_written;
+    for (int i = 0; i < count; i++)
+        if (!embed_file(paths[i], &total))
+            return false;
+    printf("0};\nconst size_t %s_size = %zu;\n", name, total.size);
+    return true;
+}
+
+static bool embed_table(const char *name, char **paths, int count)
+{
+    written *files = calloc((size_t)count, sizeof *files);
+    if (files == NULL) {
+        fprintf(stderr, "embed: there is no memory for a table of %d files\n", count);
+        return false;
+    }
+    bool whole = true;
+    printf("#include \"base/embedded.h\"\n\nextern const embedded_file %s[];\n\n", name);
+    for (int i = 0; whole && i < count; i++) {
+        printf("static const unsigned char file_%d[] = {\n", i);
+        files[i] = nothing_written;
+        whole = embed_file(paths[i], &files[i]);
+        printf("0};\n");
+    }
+    printf("const embedded_file %s[] = {\n", name);
+    for (int i = 0; i < count; i++) {
+        const char *slash = strrchr(paths[i], '/');
+        printf("{\"%s\", file_%d, %zu, 0x%" PRIx64 "u},\n", slash == NULL ? paths[i] : slash + 1, i, files[i].size,
+               files[i].hash);
+    }
+    printf("{0}};\n");
+    free(files);
+    return whole;
+}
+
+int main(int count, char **arguments)
+{
+    bool table = count > 1 && strcmp(arguments[1], "--table") == 0;
+    char **given = arguments + (table ? 2 : 1);
+    int given_count = count - (table ? 2 : 1);
+    if (given_count < 2 || !is_identifier(given[0])) {
+        fprintf(stderr, "usage: embed [--table] NAME INPUT... > out.c, where NAME is a C identifier\n");
+        return 2;
+    }
+    bool whole = table ? embed_table(given[0], given + 1, given_count - 1)
+                       : embed_one_array(given[0], given + 1, given_count - 1);
+    if (!whole)
+        return 1;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "embed: %s: %s while writing; free some space\n", name, strerror(errno));
+        fprintf(stderr, "embed: %s: %s while writing; free some space\n", given[0], strerror(errno));
         return 1;
     }
     return 0;

@@ -16,32 +16,55 @@ const FORMATS = { ply: 0, glb: 1, stl: 2 };
 const ARRAYS = { attachments: 1, colors: 2, normals: 4, partColors: 8 };
 const TEXTS = ['text', 'subject', 'concept', 'verb', 'template_type', 'motion', 'pipeline', 'key'];
 const PARTS_MAX = 32;
+const PHASES = ['idle', 'dissolve', 'reform', 'settle', 'move'];
+const ROW_FLOATS = 16;
+const NO_MEMORY = 'This browser has no memory left for the sculptor; close some pages.';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-// Rejects with an Error whose message a person can read. With no canvas there is no picture; make and file work.
-export async function openEngine(canvas, options = {}) {
+// What a context is asked for: the viewer draws into targets of its own, so the canvas needs neither depth nor smoothing.
+const CONTEXT = { alpha: false, antialias: false, depth: false, stencil: false };
+
+// Opens the engine on a canvas that has no context yet. Options: side (side * side particles, 128 where nothing is said),
+// still (reduced motion), lower (do without float targets), woken (called when the picture must be drawn again for a
+// reason that the page does not know: the browser took the context away and gave another).
+//
+// Rejects with an Error whose message a person can read. With null for a canvas there is no picture; all that makes
+// shapes and files works.
+export async function openEngine(canvas, { side = 128, still = false, lower = false, woken = () => {} } = {}) {
   let module;
   try {
     module = await openModule();
   } catch (fault) {
-    throw new Error(`The sculptor could not be loaded (${fault.message || fault}); reload the page.`);
+    // Browsers without vectors of 128 bits refuse the module: Chrome before 91, Firefox before 89, Safari before 16.4.
+    const reason = fault instanceof WebAssembly.CompileError ? 'this browser is too old for it' : fault.message || fault;
+    throw new Error(`The sculptor could not be loaded: ${reason}. Reload the page, or take a newer browser.`);
   }
   const handle = module._browser_open();
-  if (!handle) throw new Error('This browser has no memory left for the sculptor; close some pages.');
+  if (!handle) throw new Error(NO_MEMORY);
   const engine = new Engine(module, handle);
-  const message = engine.message();
-  if (message) {
+  try {
+    engine.check();
+    if (canvas) engine.see(canvas, { side, still, lower, woken });
+    // Browsers compile what runs, when it runs: the first word would take some ten times as long as the second.
+    (window.requestIdleCallback || setTimeout)(() => engine.warmUp());
+    return engine;
+  } catch (fault) {
     engine.close();
-    throw new Error(message);
+    throw fault;
   }
-  return engine;
 }
 
 class Engine {
   #module;
   #browser;
+  #canvas = null;
+  #listeners = [];
+  #options = {};
+  #state = { shape: null, size: null, still: null, trueColors: false, turn: null, highlight: 0 }; // for another context
+  #samples = { at: 0, room: 0 };
+  #primitives = null;
 
   constructor(module, browser) {
     this.#module = module;
@@ -50,12 +73,242 @@ class Engine {
 
   // Gives all memory back.
   close() {
-    if (this.#browser) this.#module._browser_close(this.#browser);
+    if (!this.#browser) return;
+    for (const [name, call] of this.#listeners) this.#canvas.removeEventListener(name, call);
+    this.#module._free(this.#samples.at);
+    this.#module._browser_close(this.#browser);
     this.#browser = 0;
+    this.#canvas = null;
   }
 
-  message() {
-    return this.#text(this.#module._browser_message(this.#browser));
+  warmUp() {
+    if (this.#browser) this.make('horse');
+  }
+
+  // Throws what the last call complained about.
+  check() {
+    const message = this.#text(this.#module._browser_message(this.#browser));
+    if (message) throw new Error(`${message[0].toUpperCase()}${message.slice(1)}.`);
+  }
+
+  // ---- The canvas
+
+  see(canvas, options) {
+    this.#canvas = canvas;
+    this.#options = options;
+    this.#state.still = options.still;
+    this.#open();
+    const listen = (name, call) => {
+      canvas.addEventListener(name, call);
+      this.#listeners.push([name, call]);
+    };
+    // A context may be lost at any time (a driver is updated, a laptop changes its graphics card) and comes back only to
+    // those who prevent the default.
+    listen('webglcontextlost', (event) => {
+      event.preventDefault();
+      this.#module._browser_look_away(this.#browser);
+    });
+    listen('webglcontextrestored', () => this.#again());
+  }
+
+  #open() {
+    const { side, still, lower } = this.#options;
+    this.#module.context = this.#canvas.getContext('webgl2', CONTEXT);
+    if (!this.#module.context)
+      throw new Error('This browser shows no WebGL 2. Switch hardware acceleration on, or take a newer browser.');
+    if (!this.#module._browser_see(this.#browser, side, still, lower)) this.check();
+  }
+
+  // Everything as it was, but for the camera.
+  #again() {
+    try {
+      this.#open();
+    } catch (fault) {
+      return; // the canvas stays empty; shapes and files still work
+    }
+    const { shape, size, still, trueColors, turn, highlight } = this.#state;
+    if (size) this.resize(...size);
+    this.still(still);
+    this.trueColors(trueColors);
+    if (turn !== null) this.turn(turn);
+    if (shape) this.show(shape);
+    this.highlight(highlight);
+    this.#options.woken();
+  }
+
+  resize(width, height, ratio) {
+    this.#state.size = [width, height, ratio];
+    this.#module._browser_resize(this.#browser, width, height, ratio);
+  }
+
+  // ---- What is shown
+
+  show(shape) {
+    this.#module._browser_show(this.#browser, this.#draft(shape));
+    this.#state.shape = shape;
+  }
+
+  // A better shape of the same text: no dissolve.
+  refine(shape) {
+    this.#module._browser_refine(this.#browser, this.#draft(shape));
+    this.#state.shape = shape;
+  }
+
+  rest() {
+    this.#module._browser_rest(this.#browser);
+    this.#state.shape = null;
+  }
+
+  move(template, verb = '', tempo = 1, size = 1) {
+    this.#withText(template, (templateAt) => this.#withText(verb, (verbAt) =>
+      this.#module._browser_move(this.#browser, templateAt, verbAt, tempo, size)));
+  }
+
+  // Draws. True when the next frame will differ from this one.
+  frame(seconds) {
+    return this.#module._browser_frame(this.#browser, seconds) !== 0;
+  }
+
+  phase() {
+    return PHASES[this.#module._browser_phase(this.#browser)];
+  }
+
+  // ---- The one who looks
+
+  orbit(right, up) {
+    this.#module._browser_orbit(this.#browser, right, up);
+  }
+
+  zoom(factor) {
+    this.#module._browser_zoom(this.#browser, factor);
+  }
+
+  lookAgain() {
+    this.#module._browser_look_again(this.#browser);
+  }
+
+  turn(turning) {
+    this.#state.turn = turning;
+    this.#module._browser_turn(this.#browser, turning);
+  }
+
+  pointer(x, y, present) {
+    this.#module._browser_pointer(this.#browser, x, y, present);
+  }
+
+  highlight(part) {
+    this.#state.highlight = part;
+    this.#module._browser_highlight(this.#browser, part);
+  }
+
+  partAt(x, y) {
+    return this.#module._browser_part_at(this.#browser, x, y);
+  }
+
+  trueColors(wanted) {
+    this.#state.trueColors = wanted;
+    this.#module._browser_true_colors(this.#browser, wanted);
+  }
+
+  still(still) {
+    this.#state.still = still;
+    this.#module._browser_still(this.#browser, still);
+  }
+
+  // [[red, green, blue], ...] of the parts that are shown, as they are drawn.
+  partColors() {
+    const { shape } = this.#state;
+    return (shape?.facts.part_names || []).map((_, index) => {
+      const color = this.#module._browser_part_color(this.#browser, index + 1);
+      return [color >> 16, (color >> 8) & 255, color & 255];
+    });
+  }
+
+  // ---- For tests and captions
+
+  facts() {
+    if (!this.#module._browser_viewer_facts(this.#browser)) this.check();
+    const memoryBytes = this.#module._browser_memory();
+    return { ...this.#json(), memoryBytes, version: this.#text(this.#module._browser_version()) };
+  }
+
+  // Where the particles are now, and their parts. Slow.
+  read() {
+    const { particles } = this.facts();
+    const at = this.#module._browser_read(this.#browser);
+    if (!at) {
+      this.check();
+      throw new Error('Nothing is drawn here that could be read.');
+    }
+    const parts = at + 12 * particles;
+    return {
+      positions: this.#module.HEAPF32.slice(at >> 2, (at >> 2) + 3 * particles),
+      parts: this.#module.HEAPU8.slice(parts, parts + particles),
+    };
+  }
+
+  // ---- Motion
+
+  // The names of the motion templates.
+  motions() {
+    if (!this.#module._browser_motions(this.#browser)) this.check();
+    return this.#json();
+  }
+
+  // The text of a template, as docs/motion.md describes it; '' for none of that name.
+  motionText(name) {
+    const blocks = this.#text(this.#module._browser_motion_templates()).split(/^(?=motion )/m);
+    const block = blocks.find((one) => one.split(/\s+/, 2)[1] === name && one.startsWith('motion '));
+    return block ? `${block.replace(/^#.*$/gm, '').trimEnd()}\n` : '';
+  }
+
+  // What the primitives are called, do and take.
+  primitives() {
+    if (!this.#primitives) {
+      if (!this.#module._browser_primitives(this.#browser)) this.check();
+      this.#primitives = this.#json();
+    }
+    return this.#primitives;
+  }
+
+  // Shows a plan made by hand: [{ row: 0..32, primitive: id, amplitude, phase, ... }]. What is not named has its usual
+  // value, rows that are not named do not move.
+  plan(rows) {
+    const module = this.#module;
+    module._browser_plan_clear(this.#browser);
+    for (const { row, primitive, ...values } of rows) {
+      const at = module._browser_plan_row(this.#browser, row, primitive);
+      if (!at) throw new Error(`There is no row ${row} or no primitive ${primitive}.`);
+      const floats = module.HEAPF32.subarray(at >> 2, (at >> 2) + ROW_FLOATS);
+      for (const { name, place } of this.primitives()[primitive].parameters)
+        if (Number.isFinite(values[name])) floats[place] = values[name];
+    }
+    module._browser_plan_show(this.#browser);
+  }
+
+  // ---- Voice
+
+  // Takes samples of the microphone, and gives what is heard to the sculpture. Nothing of them is kept.
+  hear(samples, rate) {
+    const module = this.#module;
+    if (samples.length > this.#samples.room) {
+      module._free(this.#samples.at);
+      this.#samples = { at: module._malloc(4 * samples.length), room: samples.length };
+      if (!this.#samples.at) {
+        this.#samples.room = 0;
+        throw new Error(NO_MEMORY);
+      }
+    }
+    module.HEAPF32.set(samples, this.#samples.at >> 2);
+    const at = module._browser_hear(this.#browser, this.#samples.at, samples.length, rate) >> 2;
+    if (!at) this.check();
+    const [loudness, pitch, brightness, onset] = module.HEAPF32.subarray(at, at + 4);
+    return { loudness, pitch, brightness, onset };
+  }
+
+  // The microphone is off.
+  deaf() {
+    this.#module._browser_deaf(this.#browser);
   }
 
   // ---- Shapes
@@ -72,7 +325,7 @@ class Engine {
     if (!(format in FORMATS)) throw new Error(`There is no format ${format}; use ply, glb or stl.`);
     const { facts } = shape;
     const write = (made) => {
-      if (!this.#module._browser_file(this.#browser, made, FORMATS[format])) throw new Error(this.message());
+      if (!this.#module._browser_file(this.#browser, made, FORMATS[format])) this.check();
       return this.#bytes();
     };
     if (facts.pipeline === 'procedural') {
@@ -95,11 +348,15 @@ class Engine {
     return this.#module.HEAPU8.slice(start, start + this.#module._browser_bytes_size(this.#browser));
   }
 
+  #json() {
+    return JSON.parse(decoder.decode(this.#bytes()));
+  }
+
   // Calls `use` with the address of a text, which is freed behind it.
   #withText(text, use) {
     const bytes = encoder.encode(text);
     const address = this.#module._malloc(bytes.length + 1);
-    if (!address) throw new Error('This browser has no memory left for the sculptor; close some pages.');
+    if (!address) throw new Error(NO_MEMORY);
     try {
       this.#module.HEAPU8.set(bytes, address);
       this.#module.HEAPU8[address + bytes.length] = 0;
@@ -116,7 +373,7 @@ class Engine {
     if (`${text}${verb}`.includes('\0')) throw new Error('A text holds no zero character.');
     const shape = this.#withText(String(text), (textAt) => this.#withText(String(verb || ''), (verbAt) =>
       this.#module._browser_make(this.#browser, textAt, verbAt, points, seed, QUALITIES[quality])));
-    if (!shape) throw new Error(this.message());
+    if (!shape) this.check();
     try {
       return use(shape);
     } finally {
@@ -125,17 +382,17 @@ class Engine {
   }
 
   // The addresses of a shape's arrays, in the order of browser_arrays.
-  #look(shape) {
-    const at = this.#module._browser_look(this.#browser, shape) >> 2;
+  #arrays(shape) {
+    const at = this.#module._browser_arrays_of(this.#browser, shape) >> 2;
     const [points, parts, positions, partIds, attachments, colors, normals, partColors] =
       this.#module.HEAPU32.subarray(at, at + 8);
     return { points, parts, positions, partIds, attachments, colors, normals, partColors };
   }
 
   #copy(shape, request) {
-    if (!this.#module._browser_facts(this.#browser, shape)) throw new Error(this.message());
-    const facts = JSON.parse(decoder.decode(this.#bytes()));
-    const { points, positions, partIds, attachments, colors, normals } = this.#look(shape);
+    if (!this.#module._browser_facts(this.#browser, shape)) this.check();
+    const facts = this.#json();
+    const { points, positions, partIds, attachments, colors, normals } = this.#arrays(shape);
     const reals = (at, count) => at ? this.#module.HEAPF32.slice(at >> 2, (at >> 2) + count) : undefined;
     const bytes = (at, count) => at ? this.#module.HEAPU8.slice(at, at + count) : undefined;
     return {
@@ -160,8 +417,8 @@ class Engine {
     if (names.length > PARTS_MAX || positions.length !== 3 * count || parts.some((part) => part > names.length))
       throw new Error('The arrays of the shape do not fit each other.');
     const draft = module._browser_draft(this.#browser, count, names.length, arrays);
-    if (!draft) throw new Error(this.message());
-    const at = this.#look(draft);
+    if (!draft) this.check();
+    const at = this.#arrays(draft);
     module.HEAPF32.set(positions, at.positions >> 2);
     module.HEAPU8.set(parts, at.partIds);
     if (attachments) module.HEAPF32.set(attachments.subarray(0, count), at.attachments >> 2);

@@ -3,7 +3,7 @@
 folder=build-coverage
 limit=600
 if [ ! -f "$folder/build.ninja" ]; then
-    verdict "the coverage build is configured" meson setup "$folder" --buildtype=debug -Db_coverage=true -Dtests=true
+    verdict "the coverage build is configured" meson setup "$folder" --buildtype=debug -Db_coverage=true -Dtests=true -Dpage=disabled
 fi
 # Counts from an earlier run, or of sources that have changed since, would be added to.
 find "$folder" -name '*.gcda' -delete

@@ -1,5 +1,5 @@
 # The files, opened by programs that are not ours: trimesh for meshes and points, Khronos' validator
-# for GLB.
+# for GLB. And the other way round: weight files that the official library wrote.
 . scripts/check/tap.sh
 need_lumen formats
 words=horse,cat,owl,shark,car,airplane,oak,chair,bee,spider,lobster,snake,lizard,snail,octopus,whale
@@ -21,3 +21,7 @@ if [ ${#files[@]} -eq 0 ]; then
 fi
 NODE_PATH=$PWD/build/node/node_modules verdict "the glTF validator finds nothing in ${#files[@]} GLB files" \
     node tests/formats/validate_glb.mjs "${files[@]}"
+verdict "what trimesh writes is read" \
+    "$python" tests/formats/check_foreign.py --describe build/tests/formats/describe_shape --out "$folder/foreign"
+verdict "weight files are read as by their official reader" \
+    "$python" tests/tensor/check_safetensors.py --print build/tests/tensor/print_safetensors

@@ -12,6 +12,7 @@ installed() {
     done
 }
 installed bin/lumen include/lumen.h 'lib*/liblumen.so' 'pkgconfig/lumen.pc' man/man1/lumen.1 \
+    share/lumen/page/index.html share/lumen/page/engine.js share/lumen/page/lumen.js share/lumen/page/lumen.wasm \
     bash-completion/completions/lumen site-functions/_lumen vendor_completions.d/lumen.fish
 
 prefix=$(dirname "$(dirname "$(find "$folder" -path '*/include/lumen.h')")")

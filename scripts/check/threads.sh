@@ -3,7 +3,7 @@
 need_lumen threads
 limit=600
 verdict "the build for ThreadSanitizer is configured" bash -c "[ -f $tsan_build/build.ninja ] ||
-    CC=clang meson setup $tsan_build --buildtype=debug -Doptimization=1 -Dtests=true -Db_sanitize=thread -Db_lundef=false"
+    CC=clang meson setup $tsan_build --buildtype=debug -Doptimization=1 -Dtests=true -Dpage=disabled -Db_sanitize=thread -Db_lundef=false"
 rooms="cache executor host http limits log metrics models random_id"
 # Only what has threads is built: the rest takes minutes.
 mapfile -t programs < <(python3 scripts/check/unit_tests.py --list "$tsan_build" $rooms)

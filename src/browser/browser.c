@@ -1,9 +1,9 @@
-#include "browser/browser.h"
+#include "browser/internal.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/error.h"
 #include "files/files.h"
 #include "shape/shape.h"
@@ -11,16 +11,7 @@
 /* Arrays of the largest shape and its texts stay far below. */
 static const size_t DRAFT_BYTES_MAX = (size_t)8 << 20;
 
-struct browser {
-    lumen *library;
-    lumen_error error;
-    browser_arrays arrays;
-    buffer bytes;
-    lumen_shape *draft;
-    arena *draft_memory; /* the draft owns it */
-};
-
-/* ---- Life ---------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------------------ */
 
 browser *browser_open(void)
 {
@@ -28,7 +19,8 @@ browser *browser_open(void)
     if (one == NULL)
         return NULL;
     buffer_open(&one->bytes, FILES_BYTES_MAX);
-    lumen_open(NULL, &one->library, &one->error);
+    if (lumen_open(NULL, &one->library, &one->error) == LUMEN_OK)
+        motion_library_open(NULL, NULL, &one->motions, &one->error);
     return one;
 }
 
@@ -36,6 +28,9 @@ void browser_close(browser *one)
 {
     if (one == NULL)
         return;
+    browser_look_away(one);
+    browser_deaf(one);
+    motion_library_close(one->motions);
     lumen_shape_free(one->draft);
     buffer_close(&one->bytes);
     lumen_close(one->library);
@@ -52,7 +47,12 @@ const char *browser_version(void)
     return lumen_version();
 }
 
-/* ---- Shapes -------------------------------------------------------------------------------------------------- */
+size_t browser_memory(void)
+{
+    return (size_t)mallinfo().uordblks;
+}
+
+/* ---- Shapes ---------------------------------------------------------------------------------------------- */
 
 lumen_shape *browser_make(browser *one, const char *text, const char *verb, uint32_t points, double seed, int quality)
 {
@@ -69,7 +69,7 @@ void browser_free(lumen_shape *shape)
     lumen_shape_free(shape);
 }
 
-const browser_arrays *browser_look(browser *one, const lumen_shape *shape)
+const browser_arrays *browser_arrays_of(browser *one, const lumen_shape *shape)
 {
     one->arrays = (browser_arrays){
         .point_count = shape->point_count,
@@ -165,21 +165,34 @@ void browser_draft_numbers(browser *one, double seed, float tempo, float size)
     one->draft->motion.size = size;
 }
 
-/* ---- Texts and files ------------------------------------------------------------------------------------------- */
+/* ---- Texts and files ------------------------------------------------------------------------------------- */
 
-bool browser_facts(browser *one, const lumen_shape *shape)
+static void empty_bytes(browser *one)
 {
     buffer_close(&one->bytes);
     buffer_open(&one->bytes, FILES_BYTES_MAX);
     one->error.status = LUMEN_OK;
+}
+
+bool browser_write_document(browser *one, document_value *value, bool whole)
+{
+    empty_bytes(one);
+    whole = whole && document_write(value, 9, &one->bytes);
+    document_free(value);
+    if (!whole)
+        lumen_fail_memory(&one->error, "an answer");
+    return whole;
+}
+
+bool browser_facts(browser *one, const lumen_shape *shape)
+{
+    empty_bytes(one);
     return files_json_facts(shape, &one->bytes, &one->error) == LUMEN_OK;
 }
 
 bool browser_file(browser *one, const lumen_shape *shape, int format)
 {
-    buffer_close(&one->bytes);
-    buffer_open(&one->bytes, FILES_BYTES_MAX);
-    one->error.status = LUMEN_OK;
+    empty_bytes(one);
     switch (format) {
     case FILES_PLY: return files_ply(shape, &one->bytes, &one->error) == LUMEN_OK;
     case FILES_GLB: return files_glb(shape, &one->bytes, &one->error) == LUMEN_OK;

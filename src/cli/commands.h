@@ -13,8 +13,12 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int command_generate(int count, char **arguments);
+int command_image(int count, char **arguments);
+int command_view(int count, char **arguments);
 int command_pregenerate(int count, char **arguments);
 int command_preflight(int count, char **arguments);
+int command_pull(int count, char **arguments);
+int command_models(int count, char **arguments);
 
 /* "lumen: MESSAGE" on standard error. Returns `status`. */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

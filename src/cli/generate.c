@@ -79,15 +79,22 @@ static int check_outputs(const generate_options *options, size_t text_count)
                             "-o %s names one file for %zu texts; name a folder (shapes/) or put {} where the text goes "
                             "('{}.glb')",
                             output, text_count);
-        if (!is_folder(output) && files_format_of(output, &format, &error) != LUMEN_OK)
+        if (is_folder(output) || (options->animate && animate_takes(output)))
+            continue;
+        if (animate_only(output))
+            return complain(EXIT_USAGE, "-o %s names a film; add --animate", output);
+        if (files_format_of(output, &format, &error) != LUMEN_OK)
             return complain(EXIT_USAGE, "%s", error.message);
     }
+    if (!options->animate && options->image_width != options->image_height)
+        return complain(EXIT_USAGE, "--image-size %ux%u: pictures are square, only films are not; give one number",
+                        options->image_width, options->image_height);
     if (options->sheet != NULL) {
         if (files_format_of(options->sheet, &format, &error) != LUMEN_OK || format != FILES_PNG)
             return complain(EXIT_USAGE, "--sheet %s is no PNG picture; end its name in .png", options->sheet);
-        if (options->image_size > PICTURE_TILE_MAX)
+        if (options->image_width > PICTURE_TILE_MAX)
             return complain(EXIT_USAGE, "--image-size %u is too large for the tiles of a sheet; give 64 to %d",
-                            options->image_size, PICTURE_TILE_MAX);
+                            options->image_width, PICTURE_TILE_MAX);
         if (text_count > PICTURE_SHEET_MAX)
             return complain(EXIT_USAGE, "--sheet %s would show %zu shapes; a sheet holds %d, so split the list",
                             options->sheet, text_count, PICTURE_SHEET_MAX);
@@ -96,6 +103,26 @@ static int check_outputs(const generate_options *options, size_t text_count)
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------------------- */
+
+static void show_frames(void *user, uint32_t done, uint32_t total)
+{
+    progress_bar *bar = user;
+    bar->total = total;
+    progress_show(bar, done, "filming");
+}
+
+static lumen_status write_film(const generate_options *options, const lumen_shape *shape, const char *path,
+                               lumen_error *error)
+{
+    animate_settings settings = options->film;
+    settings.width = options->image_width;
+    settings.height = options->image_height;
+    progress_bar bar;
+    progress_open(&bar, 2, !options->quiet);
+    lumen_status status = animate_write(shape, &settings, path, show_frames, &bar, error);
+    progress_clear(&bar);
+    return status;
+}
 
 static int write_outputs(const generate_options *options, const lumen_shape *shape, const progress_bar *bar)
 {
@@ -114,9 +141,13 @@ static int write_outputs(const generate_options *options, const lumen_shape *sha
             progress_clear(bar);
             return complain(EXIT_FAILED, "the name %.60s... is too long; shorten it", outputs[i]);
         }
-        lumen_status status = files_format_of(path, &format, &error);
-        if (status == LUMEN_OK && format == FILES_PNG && options->image_size != 0)
-            status = files_write_picture(shape, options->image_size, path, &error);
+        bool filmed = options->animate && animate_takes(path);
+        lumen_status status =
+            filmed ? write_film(options, shape, path, &error) : files_format_of(path, &format, &error);
+        if (filmed)
+            ; /* done */
+        else if (status == LUMEN_OK && format == FILES_PNG && options->image_width != 0)
+            status = files_write_picture(shape, options->image_width, path, &error);
         else if (status == LUMEN_OK)
             status = files_write(shape, path, &error);
         if (status != LUMEN_OK) {
@@ -178,10 +209,21 @@ static lumen_quality choose_quality(const generate_options *options)
 {
     lumen_error error;
     files_format format;
+    if (options->animate)
+        return options->request.quality;
     bool pictures = options->output_count > 0 || options->sheet != NULL;
     for (size_t i = 0; i < options->output_count; i++)
         pictures = pictures && files_format_of(options->outputs[i], &format, &error) == LUMEN_OK && format == FILES_PNG;
     return options->quality_given || !pictures ? options->request.quality : LUMEN_QUALITY_HIGH;
+}
+
+/* A film of nothing else has one point for each particle. */
+static uint32_t choose_points(const generate_options *options)
+{
+    bool films = options->animate && options->output_count > 0;
+    for (size_t i = 0; i < options->output_count; i++)
+        films = films && animate_takes(options->outputs[i]);
+    return options->request.points == 0 && films ? animate_points(&options->film) : options->request.points;
 }
 
 /* Makes and writes one shape after the other, and draws it on the sheet, if there is one. A text that fails is told,
@@ -198,6 +240,7 @@ static int generate_all(lumen *library, const generate_options *options, const t
         lumen_request request = options->request;
         request.text = list->texts[i];
         request.quality = quality;
+        request.points = choose_points(options);
         lumen_shape *shape = NULL;
         lumen_error error = {0};
         int status = EXIT_DONE;
@@ -236,7 +279,7 @@ static int run(const generate_options *options, lumen *library, const text_list 
         return result != EXIT_DONE ? result : generate_all(library, options, list, NULL, &drawn);
     sheet_drawing *sheet;
     lumen_error error;
-    if (sheet_open(list->count, 0, options->image_size, &sheet, &error) != LUMEN_OK)
+    if (sheet_open(list->count, 0, options->image_width, &sheet, &error) != LUMEN_OK)
         return complain(EXIT_FAILED, "%s", error.message);
     result = generate_all(library, options, list, sheet, &drawn);
     if (drawn == 0)

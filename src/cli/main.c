@@ -11,8 +11,12 @@ static const char help[] =
     "lumen: say a word, and see it take shape\n"
     "\n"
     "  lumen generate TEXT... [-o FILE]   make part-labelled shapes of words or short sentences\n"
+    "  lumen image TEXT -o FILE.png       paint a picture with SDXL Turbo\n"
+    "  lumen view [TEXT|FILE]             a window in which words take shape and move\n"
     "  lumen serve                        the HTTP service, and a page in the browser\n"
     "  lumen pregenerate [LIST]           fill the cache with shapes, here or of a running service\n"
+    "  lumen pull MODEL...                fetch the weights of networks from their hub\n"
+    "  lumen models                       which models there are, and what of them is here\n"
     "  lumen preflight                    can this machine run Lumen?\n"
     "  lumen help [COMMAND]               this text, or that of a command\n"
     "\n"
@@ -42,8 +46,14 @@ static int command_engine_host(int count, char **arguments)
 }
 
 static const command commands[] = {
-    {"generate", command_generate},       {"serve", command_serve},
-    {"pregenerate", command_pregenerate}, {"preflight", command_preflight},
+    {"generate", command_generate},
+    {"image", command_image},
+    {"view", command_view},
+    {"serve", command_serve},
+    {"pregenerate", command_pregenerate},
+    {"pull", command_pull},
+    {"models", command_models},
+    {"preflight", command_preflight},
     {"engine-host", command_engine_host},
 };
 

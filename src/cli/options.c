@@ -21,7 +21,11 @@ const char generate_help[] =
     "  --quality QUALITY  fast, standard or high: how finely the surfaces are worked out; without it standard,\n"
     "                     and high where only pictures are asked for\n"
     "  --image-size N     width and height of a picture in pixels, 64 to 4096; 1024 without it; with\n"
-    "                     --sheet those of a tile, 64 to 1024; 256 without it\n"
+    "                     --sheet those of a tile, 64 to 1024; 256 without it; of a film also 1280x720\n"
+    "  --animate          film the shape as it moves: .webm .gif, and an animated .png; needs ffmpeg\n"
+    "  --seconds N        how long the film is, about, 1 to 60; 4 without it\n"
+    "  --fps N            its frames a second, 1 to 60; 30 without it, 25 for .gif\n"
+    "  --particles N      the sculpture has N x N particles, 16 to 1024; 256 without it\n"
     "  --concepts FILE    read more shapes from FILE, in the language of docs/sculpting.md\n"
     "  --explain          make nothing; print what each text is taken to mean, a JSON object a line\n"
     "  --list-concepts    print the names of all concepts that have a shape of their own\n"
@@ -29,6 +33,7 @@ const char generate_help[] =
     "  --help             print this text\n"
     "\n"
     "  lumen generate \"a horse galloping\" -o horse.ply -o horse.png\n"
+    "  lumen generate \"a bird flying\" -o bird.webm --animate\n"
     "  lumen generate cat dog \"red dragon\" -o 'zoo/{}.glb' --sheet zoo.png\n";
 
 static bool add_output(generate_options *options, const char *path)
@@ -50,6 +55,10 @@ enum {
     OPTION_SEED,
     OPTION_QUALITY,
     OPTION_IMAGE_SIZE,
+    OPTION_ANIMATE,
+    OPTION_SECONDS,
+    OPTION_FPS,
+    OPTION_PARTICLES,
     OPTION_CONCEPTS,
     OPTION_EXPLAIN,
     OPTION_LIST_CONCEPTS,
@@ -71,7 +80,15 @@ static bool apply(generate_options *options, int option, const char *value)
     /* JSON's integers carry 63 bits without doubt. */
     case OPTION_SEED: return value_number("seed", value, 0, INT64_MAX, &options->request.seed);
     case OPTION_QUALITY: options->quality_given = true; return value_quality(value, &options->request.quality);
-    case OPTION_IMAGE_SIZE: return value_small_number("image-size", value, 64, 4096, &options->image_size);
+    case OPTION_IMAGE_SIZE:
+        return value_size("image-size", value, ANIMATE_SIZE_MIN, ANIMATE_SIZE_MAX, &options->image_width,
+                          &options->image_height);
+    case OPTION_ANIMATE: options->animate = true; return true;
+    case OPTION_SECONDS: return value_small_number("seconds", value, 1, ANIMATE_SECONDS_MAX, &options->film.seconds);
+    case OPTION_FPS: return value_small_number("fps", value, 1, ANIMATE_RATE_MAX, &options->film.rate);
+    case OPTION_PARTICLES:
+        return value_small_number("particles", value, ANIMATE_PARTICLES_MIN, ANIMATE_PARTICLES_MAX,
+                                  &options->film.particles);
     case OPTION_CONCEPTS: options->concepts = value; return true;
     case OPTION_EXPLAIN: options->explain = true; return true;
     case OPTION_LIST_CONCEPTS: options->list_concepts = true; return true;
@@ -91,6 +108,10 @@ int options_read(int count, char **arguments, generate_options *options)
         {"seed", required_argument, NULL, OPTION_SEED},
         {"quality", required_argument, NULL, OPTION_QUALITY},
         {"image-size", required_argument, NULL, OPTION_IMAGE_SIZE},
+        {"animate", no_argument, NULL, OPTION_ANIMATE},
+        {"seconds", required_argument, NULL, OPTION_SECONDS},
+        {"fps", required_argument, NULL, OPTION_FPS},
+        {"particles", required_argument, NULL, OPTION_PARTICLES},
         {"concepts", required_argument, NULL, OPTION_CONCEPTS},
         {"explain", no_argument, NULL, OPTION_EXPLAIN},
         {"list-concepts", no_argument, NULL, OPTION_LIST_CONCEPTS},

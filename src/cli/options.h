@@ -4,6 +4,7 @@
 #ifndef LUMEN_CLI_OPTIONS_H
 #define LUMEN_CLI_OPTIONS_H
 
+#include "cli/animate.h"
 #include "lumen.h"
 
 enum { OUTPUTS_MAX = 16 };
@@ -15,7 +16,9 @@ typedef struct generate_options {
     const char *sheet;    /* NULL: none */
     const char *concepts; /* a file's name; NULL: none */
     bool quality_given;
-    uint32_t image_size; /* pixels; 0: the usual */
+    uint32_t image_width, image_height; /* pixels; 0: the usual */
+    bool animate;
+    animate_settings film; /* without the size */
     bool explain;
     bool list_concepts;
     bool quiet;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct progress_bar {
     bool shown;
@@ -19,6 +20,9 @@ void progress_open(progress_bar *bar, size_t total, bool wanted);
 
 /* `done` of the total are done; `label` is what is next. */
 void progress_show(progress_bar *bar, size_t done, const char *label);
+
+/* The same in bytes, of a `total` that may still grow, at a rate in bytes a second. */
+void progress_show_bytes(progress_bar *bar, uint64_t done, uint64_t total, double rate, const char *label);
 
 /* Takes the line away, before anything else is printed or at the end. */
 void progress_clear(const progress_bar *bar);

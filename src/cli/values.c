@@ -31,6 +31,23 @@ bool value_small_number(const char *name, const char *text, uint32_t low, uint32
     return true;
 }
 
+bool value_size(const char *name, const char *text, uint32_t low, uint32_t high, uint32_t *width, uint32_t *height)
+{
+    char first[16];
+    const char *cross = strchr(text, 'x');
+    if (cross == NULL) {
+        bool good = value_small_number(name, text, low, high, width);
+        *height = *width;
+        return good;
+    }
+    size_t length = (size_t)(cross - text);
+    if (length >= sizeof first)
+        length = sizeof first - 1; /* too long to be in any range */
+    memcpy(first, text, length);
+    first[length] = '\0';
+    return value_small_number(name, first, low, high, width) && value_small_number(name, cross + 1, low, high, height);
+}
+
 bool value_quality(const char *text, lumen_quality *quality)
 {
     static const struct {

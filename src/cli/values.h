@@ -14,6 +14,9 @@
 bool value_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *number);
 bool value_small_number(const char *name, const char *text, uint32_t low, uint32_t high, uint32_t *number);
 
+/* "720" means 720x720; "1280x720" has its own width and height, both in [low, high]. False after a complaint. */
+bool value_size(const char *name, const char *text, uint32_t low, uint32_t high, uint32_t *width, uint32_t *height);
+
 /* fast, standard or high. False after a complaint. */
 bool value_quality(const char *text, lumen_quality *quality);
 

@@ -1,5 +1,5 @@
 /*
- * files.h: a shape becomes the bytes of a file.
+ * files.h: a shape becomes the bytes of a file, and is read back.
  *
  *     status = files_write(shape, "horse.glb", &error);       // the ending chooses the format
  *
@@ -7,6 +7,9 @@
  *     buffer_open(&bytes, FILES_BYTES_MAX);
  *     status = files_json(shape, &bytes, &error);
  *     buffer_close(&bytes);
+ *
+ *     status = files_read_shape("horse.glb", &shape, &error); // anyone's .glb, .ply or our .json
+ *     lumen_shape_free(shape);
  *
  * Formats append to a buffer that the caller opened and closes, whether or not they fail. They read the
  * shape and nothing else, write no file, and the same shape gives the same bytes. Names and texts inside
@@ -93,6 +96,34 @@ lumen_status files_write(const lumen_shape *shape, const char *path, lumen_error
  * pixels (0: 256). */
 lumen_status files_write_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
                                const char *path, lumen_error *error);
+
+/* ---- Reading ----------------------------------------------------------------------------------- */
+
+/* A file that is larger is refused. */
+#define FILES_READ_BYTES_MAX ((size_t)256 << 20)
+
+/* Reads a shape from a .json, .ply or .glb: ours, with everything that the format holds, or anyone's. What is not there
+ * is filled in as well as can be:
+ *
+ *     .json  the object of files_json: points, parts, motion. No normals (outward from the middle), no meshes; every
+ *            point has the color of its part.
+ *     .ply   a cloud of points (ascii, binary_little_endian, binary_big_endian) with x y z and, if they are there, nx ny
+ *            nz, red green blue, part_id (or part, label, segment: 1 to 32), attachment; or, with faces, a mesh of one
+ *            part. Of more than LUMEN_POINTS_MAX points so many are taken, spread evenly.
+ *     .glb   each node with triangles becomes a part with the node's name (the 32nd and all further ones share one).
+ *            Not: compression, sparse accessors, files outside the file.
+ *
+ * From meshes LUMEN_POINTS_DEFAULT points are sampled, and the meshes come with the shape. Everything is brought into
+ * [-1, 1] (shapes of ours are there already and keep every bit). Attachments that a file does not hold are computed from
+ * where the parts touch. The motion is that of the file or of the text that it holds; "idle" for others.
+ *
+ * Every byte is distrusted. `*out` is yours: lumen_shape_free. Errors: LUMEN_ERROR_IO, LUMEN_ERROR_INVALID with what is
+ * wrong in the file, LUMEN_ERROR_MEMORY. */
+lumen_status files_read_shape(const char *path, lumen_shape **out, lumen_error *error);
+
+/* The same from bytes; `name` is what messages call them, and names the shape where the bytes do not. */
+lumen_status files_decode(const void *bytes, size_t size, files_format format, const char *name, lumen_shape **out,
+                          lumen_error *error);
 
 /* ---- Encodings -------------------------------------------------------------------------------- */
 

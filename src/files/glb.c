@@ -95,8 +95,7 @@ static size_t add_positions(gltf_document *gltf, const lumen_mesh *mesh)
             buffer_f32(&gltf->numbers, value);
         }
     }
-    document_value *accessor =
-        make_accessor(gltf, start, TARGET_VERTICES, TYPE_FLOAT, "VEC3", mesh->vertex_count);
+    document_value *accessor = make_accessor(gltf, start, TARGET_VERTICES, TYPE_FLOAT, "VEC3", mesh->vertex_count);
     set(gltf, accessor, "min", reals(gltf, low, 3));
     set(gltf, accessor, "max", reals(gltf, high, 3));
     return add(gltf, gltf->accessors, accessor);

@@ -18,8 +18,7 @@ static document_value *base64_text(buffer *raw)
     buffer_open(&text, (raw->size + 2) / 3 * 4 + 1);
     files_base64(&text, raw->data, raw->size);
     buffer_append(&text, "", 1);
-    document_value *value =
-        buffer_failed(raw) || buffer_failed(&text) ? NULL : document_text((const char *)text.data);
+    document_value *value = buffer_failed(raw) || buffer_failed(&text) ? NULL : document_text((const char *)text.data);
     buffer_close(&text);
     buffer_close(raw);
     return value;

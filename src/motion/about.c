@@ -4,54 +4,27 @@
 /* The places of the floats in a row. */
 enum { PHASE = 1, DURATION = 3, AXIS = 4, AMPLITUDE = 7, PIVOT = 8, FREQUENCY = 11, SPREAD, EASE, OVERSHOOT, STAGGER };
 
-#define PHASE_ROW                                                                                                      \
-    {                                                                                                                  \
-        "phase", "where in the cycle it begins, in cycles", PHASE, 0.0f, 1.0f, 0.0f                                    \
-    }
-#define DURATION_ROW(usual)                                                                                            \
-    {                                                                                                                  \
-        "duration", "how long it takes, in seconds", DURATION, 0.1f, 10.0f, usual                                      \
-    }
-#define AXIS_ROWS(what, x, y, z)                                                                                       \
-    {"axis_x", what ", to its left", AXIS, -1, 1, x}, {"axis_y", what ", upward", AXIS + 1, -1, 1, y},                 \
-    {                                                                                                                  \
-        "axis_z", what ", forward", AXIS + 2, -1, 1, z                                                                 \
-    }
-#define PIVOT_ROWS(what)                                                                                               \
-    {"pivot_x", what ", to the left", PIVOT, -1.5f, 1.5f, 0.0f},                                                       \
-        {"pivot_y", what ", upward", PIVOT + 1, -1.5f, 1.5f, 0.0f},                                                    \
-    {                                                                                                                  \
-        "pivot_z", what ", forward", PIVOT + 2, -1.5f, 1.5f, 0.0f                                                      \
-    }
-#define FREQUENCY_ROW(usual)                                                                                           \
-    {                                                                                                                  \
-        "frequency", "cycles a second", FREQUENCY, 0.0f, 5.0f, usual                                                   \
-    }
-#define SIDES_ROW                                                                                                      \
-    {                                                                                                                  \
-        "spread", "how many cycles the left side is ahead of the right; 0.5: they alternate", SPREAD, -1.0f, 1.0f,     \
-            0.0f                                                                                                       \
-    }
-#define CYCLE_EASE_ROW                                                                                                 \
-    {                                                                                                                  \
-        "ease", "0: a sine; 1: rests at both ends; -1: thrown and caught, between 0 and 1", EASE, -1.0f, 1.0f, 0.0f    \
-    }
-#define SHOT_EASE_ROW(usual)                                                                                           \
-    {                                                                                                                  \
-        "ease", "0: steady; 1: slow at both ends; -1: fast first", EASE, -1.0f, 1.0f, usual                            \
-    }
-#define OVERSHOOT_ROW                                                                                                  \
-    {                                                                                                                  \
-        "overshoot", "how far beyond its end it goes before it comes back", OVERSHOOT, 0.0f, 1.0f, 0.0f                \
-    }
-#define CYCLE_STAGGER_ROW                                                                                              \
-    {                                                                                                                  \
-        "stagger", "how many cycles the extremity lags behind", STAGGER, -1.0f, 1.0f, 0.0f                             \
-    }
-#define SHOT_STAGGER_ROW                                                                                               \
-    {                                                                                                                  \
-        "stagger", "how many durations the extremity lags behind", STAGGER, 0.0f, 2.0f, 0.0f                           \
-    }
+/* clang-format off */
+#define PHASE_ROW {"phase", "where in the cycle it begins, in cycles", PHASE, 0.0f, 1.0f, 0.0f}
+#define DURATION_ROW(usual) {"duration", "how long it takes, in seconds", DURATION, 0.1f, 10.0f, usual}
+#define AXIS_ROWS(what, x, y, z)                           \
+    {"axis_x", what ", to the left", AXIS, -1, 1, x},      \
+    {"axis_y", what ", upward", AXIS + 1, -1, 1, y},       \
+    {"axis_z", what ", forward", AXIS + 2, -1, 1, z}
+#define PIVOT_ROWS(what)                                         \
+    {"pivot_x", what ", to the left", PIVOT, -1.5f, 1.5f, 0.0f}, \
+    {"pivot_y", what ", upward", PIVOT + 1, -1.5f, 1.5f, 0.0f},  \
+    {"pivot_z", what ", forward", PIVOT + 2, -1.5f, 1.5f, 0.0f}
+#define FREQUENCY_ROW(usual) {"frequency", "cycles a second", FREQUENCY, 0.0f, 5.0f, usual}
+#define SIDES_ROW \
+    {"spread", "how many cycles the left side is ahead of the right; 0.5: they alternate", SPREAD, -1.0f, 1.0f, 0.0f}
+#define CYCLE_EASE_ROW \
+    {"ease", "0: a sine; 1: rests at both ends; -1: thrown and caught, between 0 and 1", EASE, -1.0f, 1.0f, 0.0f}
+#define SHOT_EASE_ROW(usual) {"ease", "0: steady; 1: slow at both ends; -1: fast first", EASE, -1.0f, 1.0f, usual}
+#define OVERSHOOT_ROW {"overshoot", "how far beyond its end it goes before it comes back", OVERSHOOT, 0.0f, 1.0f, 0.0f}
+#define CYCLE_STAGGER_ROW {"stagger", "how many cycles the extremity lags behind", STAGGER, -1.0f, 1.0f, 0.0f}
+#define SHOT_STAGGER_ROW {"stagger", "how many durations the extremity lags behind", STAGGER, 0.0f, 2.0f, 0.0f}
+/* clang-format on */
 
 static const motion_about abouts[MOTION_PRIMITIVES] = {
     [MOTION_OSCILLATE_BEND] =
@@ -101,7 +74,8 @@ static const motion_about abouts[MOTION_PRIMITIVES] = {
           {"amplitude", "whole turns in a cycle; below 0: the other way", AMPLITUDE, -4.0f, 4.0f, 1.0f},
           PIVOT_ROWS("the middle of the turn"),
           FREQUENCY_ROW(0.5f),
-          {"spread", "how far behind stands the next of equal axles; 0: there is one", SPREAD, -2.0f, 2.0f, 0.0f},
+          {"spread", "how far from the axle, across the axis, stands the next equal one; 0: there is one", SPREAD,
+           -2.0f, 2.0f, 0.0f},
           {"ease", "0: steady; 1: a rest after each cycle; -1: a jerk at the beginning of each", EASE, -1.0f, 1.0f,
            0.0f},
           OVERSHOOT_ROW,
@@ -166,7 +140,7 @@ static const motion_about abouts[MOTION_PRIMITIVES] = {
           PIVOT_ROWS("the middle of the stream"),
           FREQUENCY_ROW(0.5f),
           {"spread", "how many cycles the points differ, at random; 0: they go together", SPREAD, 0.0f, 1.0f, 1.0f},
-          CYCLE_STAGGER_ROW}},
+          {"stagger", "how much the outer layers lag behind the middle; 0: all go alike", STAGGER, 0.0f, 4.0f, 1.0f}}},
     [MOTION_CURL_NOISE_FLOW] = {"curl_noise_flow",
                                 "Drifts in eddies that neither gather nor thin the points.",
                                 false,

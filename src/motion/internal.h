@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "motion/motion.h"
 
 /* ---- Limits ---------------------------------------------------------------------------------------- */
@@ -136,8 +137,8 @@ enum {
     MOTION_TEXT_MOST = 1 << 18, /* bytes of a text of templates */
     MOTION_TEMPLATES_MOST = 256,
     MOTION_RULES_MOST = 64, /* of one template */
-    MOTION_VERBS_MOST = 64, /* of one template */
-    MOTION_GLOBS_MOST = 16  /* of one condition */
+    MOTION_WORDS_MOST = 64, /* verbs of one template, patterns of one list */
+    MOTION_MEMORY_MOST = 16 << 20
 };
 
 /* Where a row pivots. */
@@ -145,48 +146,55 @@ typedef enum motion_place {
     MOTION_AT_JOINT,  /* of the part itself */
     MOTION_AT_PART,   /* the joint of another part */
     MOTION_AT_CENTER, /* of the part itself */
-    MOTION_AT_MIDDLE, /* of the whole shape */
-    MOTION_AT_FLOOR,  /* below the middle of the whole shape */
+    MOTION_AT_MIDDLE, /* of the whole shape; the next ones: in the middle of that side of it */
+    MOTION_AT_FLOOR,
     MOTION_AT_TOP,
     MOTION_AT_FRONT,
     MOTION_AT_BACK,
-    MOTION_AT_AXLES /* of a set of wheels: sets spread and stagger as well */
+    MOTION_AT_AXLES /* of wheels or propellers: sets spread and stagger as well */
 } motion_place;
 
-/* A few patterns; empty: no condition. */
-typedef struct motion_globs {
+/* Names or patterns one after the other, each with its zero. */
+typedef struct motion_list {
     uint32_t count;
-    char patterns[MOTION_GLOBS_MOST][MOTION_NAME_BYTES];
-} motion_globs;
+    const char *text;
+} motion_list;
 
 typedef struct motion_rule {
-    bool whole;         /* of row 0 */
-    motion_globs parts; /* of a part's row: which names */
-    motion_globs types; /* "in": of which template type the shape must be */
-    motion_globs with;  /* "with": of which parts the shape must have one */
-    motion_row row;     /* start 0; the pivot is not set */
+    bool whole;          /* of row 0 */
+    motion_list parts;   /* of a part's row: which names */
+    motion_list types;   /* "in": the shape is of one of these template types; empty: of any */
+    motion_list with;    /* "with": it has one of these parts; empty: whatever it has */
+    motion_list without; /* "without": it has none of these */
+    motion_row row;      /* start 0; the pivot is not set */
     motion_place place;
     char place_part[MOTION_NAME_BYTES]; /* a pattern */
     bool of_reach;                      /* the amplitude counts in reaches of the part */
+    bool lift;                          /* the axis is the level one about which the part rises */
 } motion_rule;
 
 struct motion_template {
     char name[MOTION_NAME_BYTES];
     bool given; /* by the caller's text */
-    uint32_t verb_count;
-    char (*verbs)[MOTION_NAME_BYTES];
+    motion_list verbs;
     uint32_t rule_count;
     motion_rule *rules;
 };
 
+struct motion_library {
+    arena *memory; /* of the lists and rules */
+    uint32_t count;
+    motion_template templates[MOTION_TEMPLATES_MOST];
+};
+
 /* Whether a name matches a pattern of letters and `*`. Takes time at most proportional to the product of lengths. */
 bool motion_glob(const char *pattern, const char *name);
-bool motion_globs_match(const motion_globs *globs, const char *name);
+bool motion_list_matches(const motion_list *list, const char *name);
+bool motion_list_has(const motion_list *list, const char *name);
 
-/* Reads all templates of a text. `out` holds `*count` already and has room for MOTION_TEMPLATES_MOST; one of the same
- * name is replaced. Errors as motion_library_open. */
-lumen_status motion_read_text(const char *text, size_t size, const char *source, bool given, motion_template *out,
-                              uint32_t *count, lumen_error *error);
-void motion_template_close(motion_template *one);
+/* Adds all templates of a text; one of the same name from an earlier text is replaced. Errors as motion_library_open.
+ */
+lumen_status motion_read_text(motion_library *motions, const char *text, size_t size, const char *source, bool given,
+                              lumen_error *error);
 
 #endif

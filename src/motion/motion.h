@@ -148,18 +148,26 @@ const motion_template *motion_find(const motion_library *motions, const char *na
 
 /* ---- Plans ---------------------------------------------------------------------------------------- */
 
+/* Equal axles in a row, as rigid_rotate takes them. */
+typedef struct motion_axles {
+    bool found; /* false where the part does not fall into equally distant round pieces */
+    vec3 first; /* the foremost, or the rightmost */
+    float step; /* from there backward, or to the left, to the next one; 0: there is one only */
+    float rise; /* how much higher the next one stands */
+} motion_axles;
+
 /* Of a shape: where each part hangs on the body, and how large it is. Row 0 is the whole shape. */
 typedef struct motion_joints {
     uint32_t part_count;
     char names[LUMEN_PARTS_MAX][64];
     char template_type[64];
-    vec3 joint[MOTION_ROWS];     /* the middle of the points that hang nearest to the body; [0]: as center[0] */
-    vec3 center[MOTION_ROWS];    /* the middle of the box around the points */
-    float reach[MOTION_ROWS];    /* the largest distance of a point from the joint */
-    vec3 axle[MOTION_ROWS];      /* the foremost axle, where the part is a set of wheels that turn about X */
-    vec3 axle_step[MOTION_ROWS]; /* from there to the next one behind it (x is 0); zero for a single one */
-    vec3 low, high;              /* the box around the whole shape */
-    float floor;                 /* the lowest Y */
+    vec3 joint[MOTION_ROWS];          /* the middle of the points that hang nearest to the body; [0]: as center[0] */
+    vec3 center[MOTION_ROWS];         /* the middle of the box around the points */
+    float reach[MOTION_ROWS];         /* the largest distance of a point from the joint; 0: the part has no points */
+    motion_axles wheels[MOTION_ROWS]; /* axles across the shape (X), one behind the other */
+    motion_axles propellers[MOTION_ROWS]; /* axles along the shape (Z), one to the left of the other */
+    vec3 low, high;                       /* the box around the whole shape */
+    float floor;                          /* the lowest Y */
 } motion_joints;
 
 /* Needs positions and part_ids; attachments may be NULL (the joint is then where the part comes nearest to the rest).

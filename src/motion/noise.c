@@ -1,3 +1,4 @@
+#include "base/dispatch.h"
 #include "motion/internal.h"
 
 /*
@@ -16,25 +17,42 @@
 #define CURL_SCALE 3.0f
 #define STREAM     3.0f
 
-static vec3 of_corner(int32_t i, int32_t j, int32_t k, vec3 d)
+/* The four corners of a simplex, side by side: the compiler makes four lanes of them. */
+typedef struct corners {
+    int32_t i[4], j[4], k[4];
+    float x[4], y[4], z[4]; /* from the corner to the place */
+} corners;
+
+LUMEN_DISPATCH
+static vec3 sum_corners(const corners *all)
 {
-    float square = vec3_dot(d, d);
-    float t = 0.5f - square;
-    if (t <= 0.0f)
-        return vec3_make(0.0f, 0.0f, 0.0f);
-    motion_words hash = motion_hash((uint32_t)i, (uint32_t)j, (uint32_t)k);
+    float out_x[4];
+    float out_y[4];
+    float out_z[4];
     const float unit = 2.0f / 65535.0f;
-    vec3 g = {(float)(hash.x & 0xffffu) * unit - 1.0f, (float)(hash.y & 0xffffu) * unit - 1.0f,
-              (float)(hash.z & 0xffffu) * unit - 1.0f};
-    vec3 h = {((float)(hash.x >> 16) * unit - 1.0f) * STREAM, ((float)(hash.y >> 16) * unit - 1.0f) * STREAM,
-              ((float)(hash.z >> 16) * unit - 1.0f) * STREAM};
-    vec3 eddy = vec3_cross(d, g);
-    float along = 4.0f * vec3_dot(d, h);
-    float keep = t - 4.0f * square;
-    float weight = t * t * t * CURL_SCALE;
-    return vec3_make(weight * (keep * h.x + along * d.x - 8.0f * eddy.x),
-                     weight * (keep * h.y + along * d.y - 8.0f * eddy.y),
-                     weight * (keep * h.z + along * d.z - 8.0f * eddy.z));
+    for (int c = 0; c < 4; c++) {
+        float x = all->x[c];
+        float y = all->y[c];
+        float z = all->z[c];
+        float square = x * x + y * y + z * z;
+        float t = 0.5f - square;
+        t = t > 0.0f ? t : 0.0f;
+        motion_words hash = motion_hash((uint32_t)all->i[c], (uint32_t)all->j[c], (uint32_t)all->k[c]);
+        float gx = (float)(int32_t)(hash.x & 0xffffu) * unit - 1.0f;
+        float gy = (float)(int32_t)(hash.y & 0xffffu) * unit - 1.0f;
+        float gz = (float)(int32_t)(hash.z & 0xffffu) * unit - 1.0f;
+        float hx = ((float)(int32_t)(hash.x >> 16) * unit - 1.0f) * STREAM;
+        float hy = ((float)(int32_t)(hash.y >> 16) * unit - 1.0f) * STREAM;
+        float hz = ((float)(int32_t)(hash.z >> 16) * unit - 1.0f) * STREAM;
+        float along = 4.0f * (x * hx + y * hy + z * hz);
+        float keep = t - 4.0f * square;
+        float weight = t * t * t * CURL_SCALE;
+        out_x[c] = weight * (keep * hx + along * x - 8.0f * (y * gz - z * gy));
+        out_y[c] = weight * (keep * hy + along * y - 8.0f * (z * gx - x * gz));
+        out_z[c] = weight * (keep * hz + along * z - 8.0f * (x * gy - y * gx));
+    }
+    return vec3_make(out_x[0] + out_x[1] + out_x[2] + out_x[3], out_y[0] + out_y[1] + out_y[2] + out_y[3],
+                     out_z[0] + out_z[1] + out_z[2] + out_z[3]);
 }
 
 vec3 motion_noise_curl(vec3 at)
@@ -63,12 +81,13 @@ vec3 motion_noise_curl(vec3 at)
     int32_t y2 = !xy || yz;
     int32_t z2 = !(xz && yz);
     const float sixth = 1.0f / 6.0f;
-    vec3 sum = of_corner(i, j, k, d);
-    sum =
-        vec3_add(sum, of_corner(i + x1, j + y1, k + z1,
-                                vec3_make(d.x - (float)x1 + sixth, d.y - (float)y1 + sixth, d.z - (float)z1 + sixth)));
-    sum = vec3_add(sum, of_corner(i + x2, j + y2, k + z2,
-                                  vec3_make(d.x - (float)x2 + 2.0f * sixth, d.y - (float)y2 + 2.0f * sixth,
-                                            d.z - (float)z2 + 2.0f * sixth)));
-    return vec3_add(sum, of_corner(i + 1, j + 1, k + 1, vec3_make(d.x - 0.5f, d.y - 0.5f, d.z - 0.5f)));
+    corners all = {
+        .i = {i, i + x1, i + x2, i + 1},
+        .j = {j, j + y1, j + y2, j + 1},
+        .k = {k, k + z1, k + z2, k + 1},
+        .x = {d.x, d.x - (float)x1 + sixth, d.x - (float)x2 + 2.0f * sixth, d.x - 0.5f},
+        .y = {d.y, d.y - (float)y1 + sixth, d.y - (float)y2 + 2.0f * sixth, d.y - 0.5f},
+        .z = {d.z, d.z - (float)z1 + sixth, d.z - (float)z2 + 2.0f * sixth, d.z - 0.5f},
+    };
+    return sum_corners(&all);
 }

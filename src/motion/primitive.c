@@ -155,7 +155,9 @@ enum { USE_BURST = 1, USE_FLOW, USE_SCATTER, USE_WIGGLE };
 static vec3 oscillate_bend(const motion_ready *row, vec3 at, vec3 rest, float attachment)
 {
     float cycle = row->cycle + row->spread * side_of(row, rest) - row->stagger * attachment;
-    float angle = row->amplitude * attachment * wave(cycle, row->ease, row->overshoot);
+    /* Most of the bend near the joint, none of it at the extremity: a limb and no noodle. */
+    float weight = attachment * (2.0f - attachment);
+    float angle = row->amplitude * weight * wave(cycle, row->ease, row->overshoot);
     return rotate_about(row, at, angle * TURNS_OF_RADIANS);
 }
 
@@ -177,11 +179,10 @@ static vec3 rigid_rotate(const motion_ready *row, vec3 at, vec3 rest)
 {
     motion_ready own = *row;
     if (fabsf(row->spread) > 0.001f) {
-        /* The next of equal axles, which stand in a row across the axis. */
-        vec3 ahead = vec3_make(-row->side.x, -row->side.y, -row->side.z);
-        float number = motion_floor(vec3_dot(vec3_subtract(rest, row->pivot), ahead) / row->spread + 0.5f);
+        /* The nearest of equal axles, which stand in a row across the axis. */
+        float number = motion_floor(vec3_dot(vec3_subtract(rest, row->pivot), row->side) / row->spread + 0.5f);
         number = float_clamp(number, -64.0f, 64.0f);
-        own.pivot = vec3_add(row->pivot, vec3_scale(ahead, number * row->spread));
+        own.pivot = vec3_add(row->pivot, vec3_scale(row->side, number * row->spread));
         own.pivot.y += number * row->stagger;
     }
     float turns = motion_floor(row->amplitude + 0.5f) * travel(motion_fraction(row->cycle), row->ease, row->overshoot);
@@ -232,16 +233,16 @@ static vec3 spiral(const motion_ready *row, vec3 at, float attachment)
     return vec3_add(vec3_add(row->pivot, turned), vec3_scale(row->axis, row->spread * slow));
 }
 
-static vec3 laminar_flow(const motion_ready *row, vec3 at, vec3 rest, float attachment, float seed)
+static vec3 laminar_flow(const motion_ready *row, vec3 at, vec3 rest, float seed)
 {
-    float turn = row->cycle + row->spread * random_of(seed, USE_FLOW).x - row->stagger * attachment;
-    float t = motion_fraction(turn);
+    float t = motion_fraction(row->cycle + row->spread * random_of(seed, USE_FLOW).x);
     /* Steadily forward; at both ends of the way quickly, but without a jump, back home. */
     float edge = float_clamp(5.0f * (t < 0.5f ? t : 1.0f - t), 0.0f, 1.0f);
     vec3 way = vec3_subtract(rest, row->pivot);
     float along = vec3_dot(way, row->axis);
     float square = vec3_dot(way, way) - along * along;
-    float layer = 1.0f / (1.0f + float_clamp(square, 0.0f, 1e6f));
+    /* The farther from the middle of the stream, the shorter the way. */
+    float layer = 1.0f / (1.0f + fabsf(row->stagger) * float_clamp(square, 0.0f, 1e6f));
     float shift = row->amplitude * layer * (2.0f * t - 1.0f) * motion_smooth(edge);
     return vec3_add(at, vec3_scale(row->axis, shift));
 }
@@ -324,7 +325,7 @@ static vec3 move_by(const motion_ready *row, vec3 at, vec3 rest, float attachmen
     case MOTION_RADIAL_BURST: moved = radial_burst(row, at, attachment, seed); break;
     case MOTION_RADIAL_CONTRACT: moved = radial_contract(row, at, attachment); break;
     case MOTION_SPIRAL: moved = spiral(row, at, attachment); break;
-    case MOTION_LAMINAR_FLOW: moved = laminar_flow(row, at, rest, attachment, seed); break;
+    case MOTION_LAMINAR_FLOW: moved = laminar_flow(row, at, rest, seed); break;
     case MOTION_CURL_NOISE_FLOW: moved = curl_noise_flow(row, at, rest); break;
     case MOTION_BROWNIAN_SCATTER: moved = brownian_scatter(row, at, attachment, seed); break;
     case MOTION_WAVE_PROPAGATE: moved = wave_propagate(row, at, rest); break;

@@ -205,7 +205,7 @@ vec3 motion_rotate_about(motion_row row, vec3 at, float turns)
 vec3 motion_oscillate_bend(motion_row row, vec3 at, vec3 rest, float attachment)
 {
     float cycle = row.cycle + row.spread * motion_side(row, rest) - row.stagger * attachment;
-    float angle = row.amplitude * attachment * motion_wave_of(row, cycle);
+    float angle = row.amplitude * attachment * (2.0 - attachment) * motion_wave_of(row, cycle);
     return motion_rotate_about(row, at, angle * MOTION_TURNS_OF_RADIANS);
 }
 
@@ -224,9 +224,9 @@ vec3 motion_arc_translate(motion_row row, vec3 at, float t)
 vec3 motion_rigid_rotate(motion_row row, vec3 at, vec3 rest)
 {
     if (abs(row.spread) > 0.001) {
-        float number = floor(dot(rest - row.pivot, -row.side) / row.spread + 0.5);
+        float number = floor(dot(rest - row.pivot, row.side) / row.spread + 0.5);
         number = clamp(number, -64.0, 64.0);
-        row.pivot += -row.side * (number * row.spread) + vec3(0.0, number * row.stagger, 0.0);
+        row.pivot += row.side * (number * row.spread) + vec3(0.0, number * row.stagger, 0.0);
     }
     float turns = floor(row.amplitude + 0.5) * motion_travel_of(row, fract(row.cycle));
     return motion_rotate_about(row, at, turns);
@@ -269,13 +269,13 @@ vec3 motion_spiral(motion_row row, vec3 at, float attachment)
     return row.pivot + motion_rotate(across, row.axis, cycle) + along + row.axis * (row.spread * slow);
 }
 
-vec3 motion_laminar_flow(motion_row row, vec3 at, vec3 rest, float attachment, float seed)
+vec3 motion_laminar_flow(motion_row row, vec3 at, vec3 rest, float seed)
 {
-    float t = fract(row.cycle + row.spread * motion_random(seed, 2u).x - row.stagger * attachment);
+    float t = fract(row.cycle + row.spread * motion_random(seed, 2u).x);
     float edge = clamp(5.0 * (t < 0.5 ? t : 1.0 - t), 0.0, 1.0);
     vec3 way = rest - row.pivot;
     float along = dot(way, row.axis);
-    float layer = 1.0 / (1.0 + clamp(dot(way, way) - along * along, 0.0, 1e6));
+    float layer = 1.0 / (1.0 + abs(row.stagger) * clamp(dot(way, way) - along * along, 0.0, 1e6));
     return at + row.axis * (row.amplitude * layer * (2.0 * t - 1.0) * motion_smooth(edge));
 }
 
@@ -353,7 +353,7 @@ vec3 motion_move_by(motion_row row, vec3 at, vec3 rest, float attachment, float 
     } else {
         if (row.primitive < 12) {
             if (row.primitive < 10)
-                moved = row.primitive == 8 ? motion_laminar_flow(row, at, rest, attachment, seed)
+                moved = row.primitive == 8 ? motion_laminar_flow(row, at, rest, seed)
                                            : motion_curl_noise_flow(row, at, rest);
             else
                 moved = row.primitive == 10 ? motion_brownian_scatter(row, at, t, seed)

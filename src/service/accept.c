@@ -162,6 +162,27 @@ accept_choice accept_choose(const accept_reading *reading)
     return binary->specificity > json->specificity ? ACCEPT_BINARY : ACCEPT_JSON;
 }
 
+/* ---- Accept-Encoding ----------------------------------------------------------------------------------- */
+
+bool accept_gzip(const char *value)
+{
+    accept_weight gzip = {0, 0};
+    const char *at = value;
+    while (*at != 0) {
+        skip_blanks(&at);
+        token coding = read_token(&at);
+        int quality = 1000;
+        if (coding.length > 0 && read_parameters(&at, &quality)) {
+            if (token_is(coding, "gzip") || token_is(coding, "x-gzip"))
+                weigh(&gzip, 2, quality);
+            else if (token_is(coding, "*"))
+                weigh(&gzip, 1, quality);
+        }
+        skip_element(&at);
+    }
+    return gzip.quality > 0;
+}
+
 /* ---- If-None-Match ------------------------------------------------------------------------------------- */
 
 bool etag_is_listed(const char *if_none_match, const char *etag)

@@ -36,6 +36,9 @@ void accept_read(accept_reading *reading, const char *value);
  * there was no header, or nothing in it was understood. */
 accept_choice accept_choose(const accept_reading *reading);
 
+/* Whether a value of Accept-Encoding takes gzip: names it, or "*", with a q above 0. */
+bool accept_gzip(const char *value);
+
 /* Whether a value of If-None-Match names `etag` (with its quotes, strong) or is "*". Weak comparison: W/ does not
  * matter. What is malformed ends the list. */
 bool etag_is_listed(const char *if_none_match, const char *etag);

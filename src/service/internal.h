@@ -32,6 +32,9 @@ enum {
     STAGES_LOGGED_MAX = EXECUTOR_STAGES_MAX
 };
 
+/* A file of the page, as it is and compressed. */
+typedef struct page_file page_file;
+
 typedef enum service_phase {
     SERVICE_BINDING,
     SERVICE_STARTING,
@@ -61,7 +64,8 @@ struct service {
     atomic_size_t own_bytes;   /* of large answers that are one request's own, now being sent */
     pthread_mutex_t observing; /* figures are brought up to date by one at a time */
     http_content *openapi;
-    http_content *page[3]; /* html, css, js */
+    page_file *page; /* pages.c */
+    size_t page_count;
 
     pthread_t tender;
     atomic_bool stop_tending;
@@ -119,7 +123,8 @@ enum {
     ROUTE_LIMITED = 2, /* counts against the client's limit */
     ROUTE_WORK = 4,    /* needs the service to be open */
     ROUTE_DEBUG = 8,   /* not there unless debug routes are on */
-    ROUTE_PROBE = 16   /* asked by machines all the time: logged at debug level */
+    ROUTE_PROBE = 16,  /* asked by machines all the time: logged at debug level */
+    ROUTE_FILE = 32    /* there only for the names of the page's files */
 };
 
 /* The segment of the path that a route's braces stand for: what lies after `prefix`, up to the next slash. */

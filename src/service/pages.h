@@ -10,4 +10,7 @@
 lumen_status pages_open(service *running, lumen_error *error);
 void pages_close(service *running);
 
+/* Whether a path names a file of the page: "/page.js". */
+bool pages_know(const char *path);
+
 #endif

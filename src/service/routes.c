@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "service/answer.h"
+#include "service/pages.h"
 #include "service/secret.h"
 
 static const route table[] = {
     {"/", "GET", handle_page, ROUTE_OPEN},
-    {"/page.css", "GET", handle_page, ROUTE_OPEN},
-    {"/page.js", "GET", handle_page, ROUTE_OPEN},
     {"/openapi.json", "GET", handle_openapi, ROUTE_OPEN},
     {"/health", "GET", handle_health, ROUTE_OPEN | ROUTE_PROBE},
     {"/health/ready", "GET", handle_ready, ROUTE_OPEN | ROUTE_PROBE},
@@ -27,6 +26,7 @@ static const route table[] = {
     {"/shapes/{name}", "GET", handle_shape, ROUTE_LIMITED | ROUTE_WORK},
     {"/debug/generate-image", "POST", handle_debug_image, ROUTE_LIMITED | ROUTE_WORK | ROUTE_DEBUG},
     {"/debug/generate-mesh", "POST", handle_debug_mesh, ROUTE_LIMITED | ROUTE_WORK | ROUTE_DEBUG},
+    {"/{file}", "GET", handle_page, ROUTE_OPEN | ROUTE_FILE},
 };
 
 enum { ROUTES = sizeof table / sizeof *table };
@@ -52,6 +52,14 @@ static bool matches(const char *pattern, const char *path)
     return *pattern == '\0' && *path == '\0';
 }
 
+/* Whether a route is there for a path, with the options that the service has. */
+static bool leads_to(const route *one, const service *running, const char *path)
+{
+    if ((one->flags & ROUTE_DEBUG) != 0 && !running->options.debug_routes)
+        return false;
+    return matches(one->path, path) && ((one->flags & ROUTE_FILE) == 0 || pages_know(path));
+}
+
 void visit_segment(const visit *one, const char *prefix, char *segment, size_t size)
 {
     const char *at = http_path(one->exchange) + strlen(prefix);
@@ -70,7 +78,7 @@ static void list_methods(const service *running, const char *path, char list[96]
     list[0] = '\0';
     for (size_t i = 0; i < ROUTES; i++) {
         const route *one = &table[i];
-        if (!matches(one->path, path) || ((one->flags & ROUTE_DEBUG) != 0 && !running->options.debug_routes))
+        if (!leads_to(one, running, path))
             continue;
         size_t used = strlen(list);
         snprintf(list + used, 96 - used, "%s%s%s", used > 0 ? ", " : "", one->method,
@@ -211,8 +219,7 @@ static void begin(void *user, http_exchange *exchange)
 
     const char *path = http_path(exchange), *method = http_method(exchange);
     for (size_t i = 0; i < ROUTES && http_path_is_clean(exchange); i++) {
-        bool hidden = (table[i].flags & ROUTE_DEBUG) != 0 && !running->options.debug_routes;
-        if (!hidden && method_fits(table[i].method, method) && matches(table[i].path, path)) {
+        if (method_fits(table[i].method, method) && leads_to(&table[i], running, path)) {
             one->route = &table[i];
             one->route_index = (unsigned)i;
             break;

@@ -9,7 +9,14 @@
  *
  * Format: u64 little-endian length of the header, JSON, data. Every field is hostile: lengths, overlaps, gaps, types,
  * sizes whose product overflows, names given twice, offsets beyond the file are refused with a message that names the
- * file and the tensor. A path that ends in .safetensors.index.json opens all its shards as one.
+ * file and the tensor. What the reference implementation refuses is refused here; beyond that, names given twice and
+ * tensors of more than TENSOR_RANK_MAX sizes are.
+ *
+ * A path that ends in .json is an index ("model.safetensors.index.json"): all its shards are opened as one, from the
+ * folder of the index and no other.
+ *
+ * An open file may be read by any number of threads. It must not be made shorter meanwhile: reading what is gone from a
+ * map ends the program. What weights_pull fetches appears whole and is never changed in place.
  */
 #ifndef LUMEN_TENSOR_SAFETENSORS_H
 #define LUMEN_TENSOR_SAFETENSORS_H

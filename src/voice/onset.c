@@ -20,7 +20,7 @@ void onset_make(onset_finder *finder, uint32_t rate, uint32_t window, uint32_t h
     float bin = (float)rate / (float)window, step = (float)hop / (float)rate;
     float highest = fminf(HIGHEST_HERTZ, 0.45f * (float)rate);
     for (uint32_t k = 0; k <= ONSET_BANDS; k++) {
-        float hertz = LOWEST_HERTZ * powf(highest / LOWEST_HERTZ, (float)k / ONSET_BANDS);
+        float hertz = LOWEST_HERTZ * powf(highest / LOWEST_HERTZ, (float)k / (float)ONSET_BANDS);
         uint32_t edge = (uint32_t)(hertz / bin + 0.5f);
         /* The lowest bands are narrower than a bin: each gets one. */
         finder->edges[k] = k > 0 && edge <= finder->edges[k - 1] ? finder->edges[k - 1] + 1 : edge;
@@ -58,7 +58,7 @@ static float find_flux(onset_finder *finder, const float *magnitudes)
     }
     memmove(finder->levels[1], finder->levels[0], (ONSET_BACK - 1) * sizeof finder->levels[0]);
     memcpy(finder->levels[0], now, sizeof now);
-    return flux / ONSET_BANDS;
+    return flux / (float)ONSET_BANDS;
 }
 
 float onset_find(onset_finder *finder, const float *magnitudes)

@@ -135,7 +135,7 @@ static float find_once(const pitch_finder *finder, const float *samples)
         return 0.0f;
 
     float differences[LAGS], normalized[LAGS];
-    uint32_t lags = (uint32_t)(finder->rate / PITCH_MIN_HERTZ) + 2;
+    uint32_t lags = (uint32_t)(finder->rate / (float)PITCH_MIN_HERTZ) + 2;
     find_differences(finder->samples, lags, differences);
     float sum = 0.0f;
     normalized[0] = 1.0f;
@@ -145,7 +145,7 @@ static float find_once(const pitch_finder *finder, const float *samples)
     }
     float period = find_period(differences, normalized, lags);
     float hertz = period > 0.0f ? finder->rate / period : 0.0f;
-    return hertz >= PITCH_MIN_HERTZ && hertz <= PITCH_MAX_HERTZ ? hertz : 0.0f;
+    return hertz >= (float)PITCH_MIN_HERTZ && hertz <= (float)PITCH_MAX_HERTZ ? hertz : 0.0f;
 }
 
 static float median_of_three(const float values[3])

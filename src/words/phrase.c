@@ -129,6 +129,10 @@ bool item_is_verb(const sentence_reader *in, int start, int at, bool opened)
         return !item_has_concept(item) || object_follows; /* "red rose" */
     case VERB_S:
     case VERB_BASE:
+        /* No plural comes after "a": "a person waves". */
+        if (after_noun && item->verb.ending == VERB_S && !noun_follows &&
+            (item_is_text(in, start - 1, "a") || item_is_text(in, start - 1, "an")))
+            return true;
         if (after_noun)
             return is_verb_after_noun(in, at, object_follows, noun_follows);
         if (opened || at > start || (noun_follows && item->verb.ending == VERB_BASE))

@@ -22,8 +22,10 @@ trap 'rm -r "$folder"' EXIT
 touch "$folder/horse.ply" "$folder/horse.png" "$folder/notes.txt"
 
 offers "generate" lumen g
+offers "view" lumen v
 offers "--help --version" lumen --
-offers "--parts --points" lumen generate horse --p
+offers "--points" lumen generate horse --po
+offers "--particles --parts" lumen generate horse --par
 offers "auto procedural" lumen generate horse --engine ""
 offers "standard" lumen generate horse --quality s
 offers "$folder/horse.ply $folder/horse.png" lumen generate horse -o "$folder/"
@@ -32,7 +34,7 @@ offers "" lumen generate --points ""
 offers "" lumen generate "a horse gallop"
 offers "generate" lumen help g
 offers "serve" lumen s
-offers "preflight pregenerate" lumen p
+offers "preflight pregenerate pull" lumen p
 offers "--memory-budget --memory-cache-bytes --memory-cache-items" lumen serve --memory
 offers "auto json text" lumen serve --log-format ""
 offers "" lumen serve --port ""
@@ -40,4 +42,8 @@ offers "--rate-limit --request-seconds" lumen serve --debug-routes --queue-limit
 offers "$folder/horse.ply $folder/horse.png $folder/notes.txt" lumen pregenerate "$folder/"
 offers "--parallel --points" lumen pregenerate words.txt --p
 offers "high" lumen pregenerate --quality h
+offers "sdxl-turbo" lumen pull s
+offers "--accept-licence --attempts" lumen pull sdxl-turbo --a
+offers "" lumen pull --hub ""
+offers "--folder" lumen models --fo
 exit "$status"

@@ -267,17 +267,19 @@ def the_proxies_wait_longer_than_the_service(_):
 
 
 @test
-def the_page_is_small_asks_nobody_else_and_obeys_its_policy(_):
-    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "web").iterdir()}
-    assert sum(len(text.encode()) for text in files.values()) < 30000, "the page has grown beyond 30 KB"
+def the_page_asks_nobody_else_and_obeys_its_policy(_):
+    # How small it is, its module included, tests/page/check_engine.py says.
+    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "web").iterdir()
+             if path.suffix in (".html", ".css", ".js")}
     for name, text in files.items():
         foreign = [url for url in re.findall(r"(?:https?:)?//[\w.-]+\.\w+", text) if "www.w3.org" not in url]
         assert not foreign, f"{name} names another place: {foreign}"
-    # The policy allows scripts and styles of the service alone: what is inline would silently do nothing.
-    page = files["index.html"]
-    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page), "there is inline style or script"
-    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", page)), "there is inline script"
-    assert "innerHTML" not in files["page.js"] and "eval(" not in files["page.js"]
+        # The policy allows scripts and styles of the service alone: what is inline would silently do nothing.
+        if name.endswith(".html"):
+            assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text), f"there is inline style or script in {name}"
+            assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text)), f"there is inline script in {name}"
+        if name.endswith(".js"):
+            assert not re.search(r"innerHTML|\beval\(|new Function", text), f"{name} makes markup or script of a text"
 
 
 def read_metrics(source):

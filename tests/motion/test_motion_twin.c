@@ -6,8 +6,6 @@
 
 #include <cmocka.h>
 
-#include <EGL/egl.h>
-#include <EGL/eglext.h>
 #include <GLES3/gl3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,53 +13,10 @@
 
 #include "base/random.h"
 #include "motion/motion.h"
+#include "offscreen/offscreen.h"
 
 /* Points of one run: SIDE * SIDE. */
 enum { SIDE = 64, POINTS = SIDE * SIDE };
-
-/* ---- A context without a window ---------------------------------------------------------------------- */
-
-typedef struct context {
-    EGLDisplay display;
-    EGLContext context;
-} context;
-
-static bool try_display(EGLDisplay display, context *out)
-{
-    static const EGLint wanted[] = {EGL_SURFACE_TYPE, EGL_PBUFFER_BIT, EGL_RENDERABLE_TYPE, EGL_OPENGL_ES3_BIT,
-                                    EGL_NONE};
-    static const EGLint version[] = {EGL_CONTEXT_MAJOR_VERSION, 3, EGL_CONTEXT_MINOR_VERSION, 0, EGL_NONE};
-    EGLConfig config;
-    EGLint count = 0;
-    if (display == EGL_NO_DISPLAY || !eglInitialize(display, NULL, NULL))
-        return false;
-    out->display = display;
-    out->context = EGL_NO_CONTEXT;
-    if (eglBindAPI(EGL_OPENGL_ES_API) && eglChooseConfig(display, wanted, &config, 1, &count) && count > 0)
-        out->context = eglCreateContext(display, config, EGL_NO_CONTEXT, version);
-    if (out->context != EGL_NO_CONTEXT && eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, out->context))
-        return true;
-    if (out->context != EGL_NO_CONTEXT)
-        eglDestroyContext(display, out->context);
-    eglTerminate(display);
-    return false;
-}
-
-static bool open_context(context *out)
-{
-    PFNEGLGETPLATFORMDISPLAYEXTPROC platform =
-        (PFNEGLGETPLATFORMDISPLAYEXTPROC)eglGetProcAddress("eglGetPlatformDisplayEXT");
-    if (platform != NULL && try_display(platform(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, NULL), out))
-        return true;
-    return try_display(eglGetDisplay(EGL_DEFAULT_DISPLAY), out);
-}
-
-static void close_context(context *one)
-{
-    eglMakeCurrent(one->display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
-    eglDestroyContext(one->display, one->context);
-    eglTerminate(one->display);
-}
 
 /* ---- A program that writes a float for each pixel ---------------------------------------------------- */
 
@@ -153,7 +108,7 @@ static void make_plan(motion_plan *plan, int whole, random_state *random)
 }
 
 typedef struct twin {
-    context context;
+    offscreen *place;
     GLuint program, target, frame_buffer;
     GLint now;
 } twin;
@@ -162,10 +117,13 @@ static float pixels[4 * POINTS];
 
 static bool open_twin(twin *out, const char *fragment)
 {
-    if (!open_context(&out->context))
+    lumen_error error;
+    if (offscreen_open(SIDE, SIDE, &out->place, &error) != LUMEN_OK) {
+        print_message("%s\n", error.message);
         return false;
+    }
     if (strstr((const char *)glGetString(GL_EXTENSIONS), "GL_EXT_color_buffer_float") == NULL) {
-        close_context(&out->context);
+        offscreen_close(out->place);
         return false;
     }
     out->program = make_program(fragment);
@@ -184,7 +142,7 @@ static void close_twin(twin *one)
     glDeleteFramebuffers(1, &one->frame_buffer);
     glDeleteTextures(1, &one->target);
     glDeleteProgram(one->program);
-    close_context(&one->context);
+    offscreen_close(one->place);
 }
 
 static void draw_and_read(void)

@@ -29,7 +29,7 @@ tests = Tests("contract")
 test = tests.test
 KEY = "correct-horse-battery-staple"
 PAGE_ORIGIN = "https://sculptures.example"
-OPEN_ROUTES = ("/", "/page.js", "/page.css", "/health", "/health/ready", "/openapi.json")
+OPEN_ROUTES = ("/", "/index.html", "/health", "/health/ready", "/openapi.json")
 MAGIC = {"json": b"{", "ply": b"ply\n", "glb": b"glTF", "png": b"\x89PNG\r\n\x1a\n"}
 
 options = command = None
@@ -150,16 +150,58 @@ def bad_settings_are_named_whether_options_or_environment():
 # ---- Routes ------------------------------------------------------------------------------------------
 
 
+def page_files():
+    """The page and what it is made of, as it names them itself; a build without emscripten has the page alone."""
+    named = re.findall(r'(?:src|href)="([\w.-]+)"', plain().get("/").text)
+    return ["/"] + [f"/{name}" for name in named if not name.endswith(".json")]
+
+
+KINDS = {"": "text/html", "html": "text/html", "css": "text/css", "js": "text/javascript", "wasm": "application/wasm",
+         "svg": "image/svg+xml", "webmanifest": "application/manifest+json"}
+
+
 @test
 def the_page_and_its_parts_are_served_with_a_strict_policy():
-    for path, kind in (("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css")):
+    files = page_files()
+    if "/page.js" in files:
+        files += ["/engine.js", "/lumen.js", "/lumen.wasm"]
+    for path in files:
         answer = plain().get(path)
-        assert answer.status_code == 200 and answer.content
-        assert answer.headers["Content-Type"].startswith(kind)
+        assert answer.status_code == 200 and answer.content, path
+        assert answer.headers["Content-Type"].startswith(KINDS[path.partition(".")[2]]), path
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "connect-src 'self'" in policy, policy
+        assert "unsafe" not in policy.replace("'wasm-unsafe-eval'", ""), "a text could become a script"
     page = plain().get("/")
-    assert "default-src" in page.headers["Content-Security-Policy"] and "unsafe" not in page.headers["Content-Security-Policy"]
+    assert page.content == plain().get("/index.html").content
     assert page.headers["X-Frame-Options"] == "DENY"
     assert page.headers["Referrer-Policy"] == "no-referrer"
+
+
+@test
+def the_page_is_compressed_for_those_who_take_gzip_and_the_same_for_all():
+    for path in page_files():
+        plainly = plain().get(path, headers={"Accept-Encoding": "identity"})
+        small = plain().get(path, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+        assert "Content-Encoding" not in plainly.headers and small.headers["Content-Encoding"] == "gzip"
+        assert small.content == plainly.content, f"{path} is another file when it is compressed"
+        assert "Accept-Encoding" in plainly.headers["Vary"] and "Accept-Encoding" in small.headers["Vary"]
+        assert int(small.headers["Content-Length"]) < int(plainly.headers["Content-Length"])
+        assert "Content-Encoding" not in plain().get(path, headers={"Accept-Encoding": "gzip;q=0, *;q=0"}).headers
+
+
+@test
+def a_browser_that_has_the_page_fetches_it_no_second_time():
+    tags = set()
+    for encoding in ("identity", "gzip"):
+        first = plain().get("/", headers={"Accept-Encoding": encoding})
+        assert first.headers["Cache-Control"] == "no-cache", "a new version would not be seen"
+        again = plain().get("/", headers={"Accept-Encoding": encoding, "If-None-Match": first.headers["ETag"]})
+        assert again.status_code == 304 and not again.content and again.headers["ETag"] == first.headers["ETag"]
+        tags.add(first.headers["ETag"])
+    assert len(tags) == 2, "a cache would mix up the plain and the compressed form"
+    other = plain().get("/", headers={"If-None-Match": '"0123456789abcdef-plain"'})
+    assert other.status_code == 200 and other.content
 
 
 @test
@@ -266,7 +308,7 @@ def probes_the_page_and_the_description_need_no_key_and_everything_else_does():
     service = keyed()
     service.get("/openapi.json")
     for method, path in DESCRIPTION[0].operations():
-        path = path.replace("{key}", "0" * 16).replace("{id}", "0" * 32)
+        path = path.replace("{key}", "0" * 16).replace("{id}", "0" * 32).replace("{file}", "index.html")
         status = service.ask(method, path, key=False).status_code
         assert (status != 401) == (path in OPEN_ROUTES), f"{method} {path} without a key: {status}"
 

@@ -120,13 +120,32 @@ static void a_tag_in_the_list_is_found(void **state)
             fail_msg("%s is found in %s", tag, not_listed[i]);
 }
 
+static void gzip_is_taken_where_it_is_named_or_anything_goes(void **state)
+{
+    (void)state;
+    static const char *const taken[] = {
+        "gzip", "GZip", "deflate, gzip;q=0.001, br", "*", "x-gzip;q=1", "br , gzip ; q=0.5", "gzip, *;q=0"};
+    static const char *const refused[] = {"",      "br", "identity",   "gzip;q=0", "gzip;q=0, *",    "gzip;q=0.000",
+                                          "*;q=0", ",,", "gzip;q=2.5", "gzipped",  "gzip;q=\"0.5\"", "gzip/1"};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (!accept_gzip(taken[i]))
+            fail_msg("gzip is not taken by \"%s\"", taken[i]);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (accept_gzip(refused[i]))
+            fail_msg("gzip is taken by \"%s\"", refused[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_is_the_usual_form),          cmocka_unit_test(the_binary_form_is_for_who_prefers_it),
-        cmocka_unit_test(the_more_specific_range_decides), cmocka_unit_test(neither_is_for_who_wants_none),
-        cmocka_unit_test(several_headers_are_one_list),    cmocka_unit_test(malformed_elements_are_passed_over),
+        cmocka_unit_test(json_is_the_usual_form),
+        cmocka_unit_test(the_binary_form_is_for_who_prefers_it),
+        cmocka_unit_test(the_more_specific_range_decides),
+        cmocka_unit_test(neither_is_for_who_wants_none),
+        cmocka_unit_test(several_headers_are_one_list),
+        cmocka_unit_test(malformed_elements_are_passed_over),
         cmocka_unit_test(a_tag_in_the_list_is_found),
+        cmocka_unit_test(gzip_is_taken_where_it_is_named_or_anything_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

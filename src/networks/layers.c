@@ -1,0 +1,154 @@
+#include "networks/layers.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void layer_name(char out[LAYER_NAME_BYTES], const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    vsnprintf(out, LAYER_NAME_BYTES, format, values);
+    va_end(values);
+}
+
+/* ---- Tensors --------------------------------------------------------------------------------------------- */
+
+static void describe_sizes(uint32_t rank, const size_t *sizes, char *out, size_t capacity)
+{
+    size_t length = 0;
+    out[0] = '\0';
+    for (uint32_t i = 0; i < rank && length < capacity; i++) {
+        int written = snprintf(out + length, capacity - length, "%s%zu", i > 0 ? ", " : "", sizes[i]);
+        length += written > 0 ? (size_t)written : 0;
+    }
+}
+
+/* Linear layers may lie in a file as convolutions of one pixel. */
+static void drop_trailing_ones(tensor *x, uint32_t rank)
+{
+    while (x->rank > rank && x->sizes[x->rank - 1] == 1)
+        x->rank--;
+}
+
+/* The tensor PREFIX.NAME.ENDING, checked. False, and the failure noted, when it is not what the network expects. */
+static bool find(layer_loader *in, const char *prefix, const char *name, const char *ending, uint32_t rank,
+                 const size_t *sizes, tensor *out)
+{
+    char full[LAYER_NAME_BYTES];
+    if (in->status != LUMEN_OK)
+        return false;
+    layer_name(full, "%s%s%s%s%s", prefix, prefix[0] != '\0' && name[0] != '\0' ? "." : "", name,
+               ending[0] != '\0' ? "." : "", ending);
+    in->status = in->from->find(in->from->user, full, rank, sizes, out, in->error);
+    if (in->status != LUMEN_OK)
+        return false;
+    drop_trailing_ones(out, rank);
+    bool same = out->rank == rank;
+    for (uint32_t i = 0; same && i < rank; i++)
+        same = out->sizes[i] == sizes[i];
+    if (!same) {
+        char given[96], wanted[96];
+        describe_sizes(out->rank, out->sizes, given, sizeof given);
+        describe_sizes(rank, sizes, wanted, sizeof wanted);
+        in->status =
+            lumen_fail(in->error, LUMEN_ERROR_INVALID,
+                       "%s: the tensor %s has the sizes (%s), but this network has (%s) there; the files belong "
+                       "to another model, so pull the right ones again",
+                       in->network, full, given, wanted);
+    } else if (out->type != TENSOR_F32 && out->type != TENSOR_F16 && out->type != TENSOR_BF16) {
+        in->status = lumen_fail(in->error, LUMEN_ERROR_INVALID,
+                                "%s: the tensor %s holds %s, but weights are f32, f16 or bf16; pull the files again",
+                                in->network, full, tensor_type_name(out->type));
+    }
+    return in->status == LUMEN_OK;
+}
+
+static void forget(const layer_loader *in, const tensor *view)
+{
+    if (in->from->forget != NULL && view->data != NULL)
+        in->from->forget(in->from->user, view);
+}
+
+/* A layer of `bytes` bytes is there or counted. */
+static void account(layer_loader *in, size_t bytes)
+{
+    in->bytes += bytes;
+    if (in->run == NULL || in->status != LUMEN_OK)
+        return;
+    double fraction = in->expected > 0 ? (double)in->bytes / (double)in->expected : 0.0;
+    if (!operators_step(in->run, in->network, fraction > 1.0 ? 1.0 : fraction))
+        in->status = operators_status(in->run, in->error);
+}
+
+/* ---- Layers ---------------------------------------------------------------------------------------------- */
+
+linear *load_joined(layer_loader *in, const char *prefix, const char *const *names, size_t count, size_t outputs,
+                    size_t inputs, linear_kind kind)
+{
+    tensor weights[LAYERS_JOINED_MAX] = {0}, biases[LAYERS_JOINED_MAX] = {0};
+    linear *layer = NULL;
+    bool biased = kind == LINEAR_BIASED;
+    for (size_t i = 0; i < count; i++) {
+        find(in, prefix, names[i], "weight", 2, (size_t[]){outputs, inputs}, &weights[i]);
+        if (biased)
+            find(in, prefix, names[i], "bias", 1, &outputs, &biases[i]);
+    }
+    if (in->status == LUMEN_OK && in->run != NULL)
+        in->status = count == 1
+                         ? linear_load(in->run, weights, biased ? biases : NULL, &layer, in->error)
+                         : linear_load_joined(in->run, weights, biased ? biases : NULL, count, &layer, in->error);
+    for (size_t i = 0; i < count; i++) {
+        forget(in, &weights[i]);
+        forget(in, &biases[i]);
+    }
+    account(in, count * outputs * (inputs * tensor_type_bytes(in->type) + (biased ? sizeof(float) : 0)));
+    return layer;
+}
+
+linear *load_linear(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t inputs,
+                    linear_kind kind)
+{
+    return load_joined(in, prefix, &name, 1, outputs, inputs, kind);
+}
+
+convolution *load_convolution(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t inputs,
+                              size_t size, uint32_t stride)
+{
+    const convolution_options how = {.stride = stride, .padding = (uint32_t)(size / 2), .dilation = 1};
+    tensor weight = {0}, bias = {0};
+    convolution *layer = NULL;
+    find(in, prefix, name, "weight", 4, (size_t[]){outputs, inputs, size, size}, &weight);
+    find(in, prefix, name, "bias", 1, &outputs, &bias);
+    if (in->status == LUMEN_OK && in->run != NULL)
+        in->status = convolution_load(in->run, &weight, &bias, &how, &layer, in->error);
+    forget(in, &weight);
+    forget(in, &bias);
+    account(in, outputs * (inputs * size * size * tensor_type_bytes(in->type) + sizeof(float)));
+    return layer;
+}
+
+norm *load_norm(layer_loader *in, const char *prefix, const char *name, size_t channels)
+{
+    tensor weight = {0}, bias = {0};
+    norm *layer = NULL;
+    find(in, prefix, name, "weight", 1, &channels, &weight);
+    find(in, prefix, name, "bias", 1, &channels, &bias);
+    if (in->status == LUMEN_OK && in->run != NULL)
+        in->status = norm_load(in->run, &weight, &bias, &layer, in->error);
+    forget(in, &weight);
+    forget(in, &bias);
+    account(in, channels * 2 * sizeof(float));
+    return layer;
+}
+
+embedding *load_embedding(layer_loader *in, const char *prefix, const char *name, size_t rows, size_t columns)
+{
+    tensor table = {0};
+    embedding *layer = NULL;
+    find(in, prefix, name, "", 2, (size_t[]){rows, columns}, &table);
+    if (in->status == LUMEN_OK && in->run != NULL)
+        in->status = embedding_load(in->run, &table, &layer, in->error);
+    forget(in, &table);
+    account(in, rows * columns * tensor_type_bytes(in->type));
+    return layer;
+}

@@ -1,0 +1,39 @@
+/*
+ * made_up.h: small networks of SDXL's structure whose weights follow from their names, as in golden.py, and what the
+ * reference says of them (golden.safetensors, embedded).
+ *
+ *     layer_loader in = {.from = &made_up, .run = run, ...};      // any network can be loaded from it
+ *     golden_expect("unet.noise999", values, 1e-4);
+ */
+#ifndef TESTS_NETWORKS_MADE_UP_H
+#define TESTS_NETWORKS_MADE_UP_H
+
+#include "networks/sdxl_turbo.h"
+
+extern const weight_source made_up;
+
+sdxl_turbo_config small_config(void);
+
+/* Writes the small model as a folder in the reference's layout with its config.json files, or as one file under the
+ * single file's names. `path` exists already (the folder). */
+void write_small_folder(const char *path);
+void write_small_single(const char *path);
+
+/* A folder of its own for a test, and its removal with all that is in it. */
+void make_test_folder(char *path, size_t capacity);
+void remove_test_folder(const char *path);
+
+/* A view of golden data; fails the test when there is none of that name. */
+tensor golden(const char *name);
+
+/* The largest difference relative to the largest value, and the cosine of the angle between both. */
+typedef struct likeness {
+    double relative, cosine;
+} likeness;
+
+likeness compare(const float *values, const float *expected, size_t count);
+
+/* (C, H, W) of the golden data as (H, W, C). The caller frees. */
+float *channels_last(const tensor *x);
+
+#endif

@@ -1,0 +1,89 @@
+// The stage: the canvas, the engine in it, and the loop that calls it. The loop runs only as long as the next picture
+// differs from this one, and not while the page is out of sight: quiet on the machine.
+
+import { openEngine } from './engine.js';
+import { openFlat } from './flat.js';
+
+const RATIO_MOST = 2; // finer screens get no finer picture: nobody sees it, and it costs four times as much
+
+export class Stage {
+  #host;
+  #canvas = null;
+  #pending = 0;
+  #watch = new ResizeObserver(() => this.#measure());
+
+  engine = null;
+  trouble = ''; // why there is less than usual, in words
+  before = new Set(); // called before each frame; what returns true keeps the loop running
+  after = new Set(); // called after each frame, while the picture is there
+
+  // `host` is the element that the canvas fills.
+  constructor(host) {
+    this.#host = host;
+    this.#watch.observe(host);
+    document.addEventListener('visibilitychange', () => this.wake());
+  }
+
+  get canvas() {
+    return this.#canvas;
+  }
+
+  // Opens the engine, with what is left where the browser lacks something: without WebGL 2 a flat picture, without
+  // WebAssembly a flat picture of what a service makes. May be called again, for another number of particles.
+  async open(options) {
+    this.engine?.close();
+    this.engine = null;
+    this.trouble = '';
+    if (typeof WebAssembly === 'undefined') {
+      this.trouble = 'This browser does without WebAssembly, so shapes come from the service alone and are drawn flat. Allow it for this page, or take a newer browser.';
+      this.engine = openFlat(this.#renew(), null);
+    } else {
+      this.engine = await openEngine(this.#renew(), { ...options, woken: () => this.wake() }).catch(async (fault) => {
+        this.trouble = fault.message;
+        return openFlat(this.#renew(), await openEngine(null).catch(() => null));
+      });
+    }
+    this.#measure();
+    return this.engine;
+  }
+
+  // A canvas that has had a context cannot get another.
+  #renew() {
+    this.#canvas = document.createElement('canvas');
+    this.#host.replaceChildren(this.#canvas);
+    return this.#canvas;
+  }
+
+  // A canvas is emptied by a new size, so the picture is drawn again at once.
+  #measure() {
+    if (!this.engine) return;
+    const ratio = Math.min(RATIO_MOST, devicePixelRatio || 1);
+    const [width, height] = [this.#host.clientWidth, this.#host.clientHeight].map((length) => Math.max(1, Math.round(length * ratio)));
+    if (this.#canvas.width !== width) this.#canvas.width = width;
+    if (this.#canvas.height !== height) this.#canvas.height = height;
+    this.engine.resize(width, height, ratio);
+    this.#frame(performance.now());
+  }
+
+  // From pixels of the page to those of the canvas.
+  point(event) {
+    const box = this.#canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) * this.#canvas.width / box.width, (event.clientY - box.top) * this.#canvas.height / box.height];
+  }
+
+  // Something changed: draw.
+  wake() {
+    if (!this.#pending && !document.hidden && this.engine) this.#pending = requestAnimationFrame((time) => this.#frame(time));
+  }
+
+  #frame(time) {
+    cancelAnimationFrame(this.#pending);
+    this.#pending = 0;
+    if (!this.engine) return;
+    let again = false;
+    for (const call of this.before) again = call() || again;
+    again = this.engine.frame(time / 1000) || again;
+    for (const call of this.after) call();
+    if (again) this.wake();
+  }
+}
