@@ -1,9 +1,10 @@
 /*
  * What the operators cost at the shapes of SDXL, beside what oneDNN takes for the matrix work in them alone.
  *
- *     bench_operators unet|vae [ROUNDS] [THREADS] [f32|bf16]
+ *     bench_operators unet|vae|small [ROUNDS] [THREADS] [f32|bf16]
  *
- * All layers of the network are loaded, each with weights of its own (5.1 GB for the UNet in bf16), and called in the
+ * All layers of the network are loaded, each with weights of its own (5.1 GB for the UNet in bf16, once for us and once
+ * for oneDNN; `small` is a part of it), and called in the
  * network's order. A round is one pass through the operators and one through bare oneDNN primitives with weights of
  * their own, without bias, activation, residual, norms or softmax. A row is a kind of operator and a shape; its times
  * are those of the best round; with one thread, its processor time. `share` is the bare primitive's part of the

@@ -422,10 +422,11 @@ static void costs_are_counted_for_each_kind(void **state)
         macs += costs[i].macs;
     }
     assert_string_equal(costs[0].kind, "linear");
-    assert_true(costs[0].macs == (double)TOKENS * CHANNELS * CHANNELS * (3 + 1 + 2));
-    assert_true(costs[2].macs == 2.0 * TOKENS * TOKENS * CHANNELS);
+    const double tokens = (double)TOKENS, channels = (double)CHANNELS;
+    assert_true(costs[0].macs == tokens * channels * channels * (3 + 1 + 2));
+    assert_true(costs[2].macs == 2.0 * tokens * tokens * channels);
     /* The first convolution at 8 x 8; the second goes from 16 x 16 back to 8 x 8. */
-    assert_true(costs[1].macs == 2.0 * TOKENS * CHANNELS * CHANNELS * 9);
+    assert_true(costs[1].macs == 2.0 * tokens * channels * channels * 9);
     assert_true(macs > 0.0);
     operators_close(run);
 }
