@@ -1,10 +1,11 @@
 /*
- * cpu.h: the operators on oneDNN, and in loops of our own where it has none as good.
+ * cpu.h: the operators on a CPU: on oneDNN, and in loops of our own where these are faster.
  *
- * Matrix products and convolutions are oneDNN primitives, made once for each shape and kept (primitives.c); weights lie
- * in the order that the library asked for (layers.c). Scratch memory of a call comes from the context's arena, so that
- * the second call of a kind allocates nothing. Everything else is a loop over rows (rows.h), divided among the threads
- * of OpenMP, which oneDNN uses too (parallel.c).
+ * In bf16 on processors with AMX, linear layers, convolutions and attention run on tile registers (tiles.h). Everywhere
+ * else, and for layers whose sizes do not suit tiles, they are oneDNN primitives, made once for each shape and kept
+ * (primitives.c), with weights in the order that the library asked for (layers.c). Scratch memory of a call comes from
+ * the context's arena, so that the second call of a kind allocates nothing. The rest is loops over rows (rows.h; bf16.h
+ * for bf16 by hand), divided among the threads of OpenMP, which oneDNN uses too (parallel.c).
  */
 #ifndef LUMEN_OPERATORS_CPU_CPU_H
 #define LUMEN_OPERATORS_CPU_CPU_H
