@@ -111,17 +111,24 @@ def frames_for(side, options):
     return max(4, int(options.frames * 128 / side))
 
 
+def work_of(page, frames):
+    """Frames, and the milliseconds of processor time that each took."""
+    before = processor_seconds()
+    result = page.evaluate("(count) => window.measure(count)", frames)
+    return result, (processor_seconds() - before) * 1e3 / frames
+
+
 def cost_of_passes(page, frames, rounds):
-    """Milliseconds that a frame is shorter without one pass; all rounds take turns."""
-    whole = {name: [] for name in ("", *PASSES)}
+    """Milliseconds of processor time by which a frame is shorter without one pass; all take turns."""
+    work = {name: [] for name in ("", *PASSES)}
     for _ in range(rounds):
-        for name in whole:
+        for name in work:
             page.evaluate("(name) => window.skip(name)", name)
             page.evaluate("() => window.measure(2)")
-            whole[name] += page.evaluate("(count) => window.measure(count)", frames)["whole"]
+            work[name].append(work_of(page, frames)[1])
     page.evaluate("() => window.skip()")
-    full = statistics.median(whole[""])
-    return full, {name: full - statistics.median(whole[name]) for name in PASSES}
+    full = statistics.median(work[""])
+    return full, {name: full - statistics.median(work[name]) for name in PASSES}
 
 
 def processor():
@@ -135,7 +142,7 @@ def measure(browser, base, side, name, text, options):
     size = {"side": side, "width": options.width, "height": options.height, "text": text}
     watched, facts, scene = look(browser, base, size)
     frames = frames_for(side, options)
-    passes = cost_of_passes(watched, frames, max(1, options.rounds // 2)) if options.passes else None
+    passes = cost_of_passes(watched, frames, options.rounds) if options.passes else None
     watched.close()
     ours, _ = open_page(browser, f"{base}/page/ours.html", size)
     peer, about = open_page(browser, f"{base}/page/peer.html", {**size, "noise": 0.35, **scene})
@@ -150,9 +157,8 @@ def measure(browser, base, side, name, text, options):
         for who, page in (("ours", ours), ("peer", peer)):
             page.bring_to_front()
             page.evaluate("() => window.measure(2)")
-            before = processor_seconds()
-            result = page.evaluate("(count) => window.measure(count)", frames)
-            work[who].append((processor_seconds() - before) * 1e3 / frames)
+            result, spent = work_of(page, frames)
+            work[who].append(spent)
             whole[who] += result["whole"]
             own[who] += result["own"]
     ours.close()
@@ -205,7 +211,7 @@ def main():
         browser.close()
     server.shutdown()
     if all_passes:
-        print("\nWhat a frame of ours is shorter by without a pass, ms:\n")
+        print("\nWhat a frame of ours is shorter by without a pass, processor ms:\n")
         print("| scene | particles | whole | " + " | ".join(PASSES) + " |\n|---|---|---|" + "---|" * len(PASSES))
         for (name, side), (full, costs) in all_passes.items():
             print(f"| {name} | {side * side:,} | {full:.2f} | " + " | ".join(f"{costs[one]:.2f}" for one in PASSES) + " |")

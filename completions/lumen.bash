@@ -1,7 +1,8 @@
 # Completion of lumen for bash.
 
-_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --concepts
-    --explain --list-concepts --quiet --help'
+_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --animate
+    --seconds --fps --particles --concepts --explain --list-concepts --quiet --help'
+_lumen_view_options='--particles --still --lab --motions --concepts --seconds --screenshot --help'
 _lumen_serve_options='--address --port --port-file --api-key-file --allowed-origins --trusted-proxies --rate-limit
     --engine-rate-limit --max-body-bytes --cache-dir --cache-max-bytes --memory-cache-bytes --memory-cache-items
     --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --debug-routes
@@ -24,18 +25,28 @@ _lumen() {
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        choices='generate serve pregenerate preflight help --help --version'
+        choices='generate view serve pregenerate preflight help --help --version'
     else
         case $command in
         generate)
             case $before in
-            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" ply glb stl json png) ;;
+            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" ply glb stl json png webm gif) ;;
             --sheet) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
             --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
             --engine) choices='auto procedural' ;;
             --quality) choices='fast standard high' ;;
-            --verb | --parts | --points | --seed | --image-size) return ;;
+            --verb | --parts | --points | --seed | --image-size | --seconds | --fps | --particles) return ;;
             *) case $word in -*) choices=$_lumen_generate_options ;; esac ;;
+            esac
+            ;;
+        view)
+            case $before in
+            --motions | --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+            --screenshot) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
+            --particles) choices='64 128 256 512 1024' ;;
+            --seconds) return ;;
+            *) case $word in -*) choices=$_lumen_view_options ;;
+               *) mapfile -t COMPREPLY < <(_lumen_files "$word" json ply glb) ;; esac ;;
             esac
             ;;
         serve)
@@ -61,7 +72,7 @@ _lumen() {
             esac
             ;;
         preflight) choices='--help' ;;
-        help) choices='generate serve pregenerate preflight' ;;
+        help) choices='generate view serve pregenerate preflight' ;;
         esac
     fi
     [ -z "$choices" ] || mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")

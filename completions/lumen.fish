@@ -1,13 +1,15 @@
 # Completion of lumen for fish.
 
-set -l commands generate serve pregenerate preflight help
+set -l commands generate view serve pregenerate preflight help
 set -l first "not __fish_seen_subcommand_from $commands"
 set -l generate '__fish_seen_subcommand_from generate'
+set -l view '__fish_seen_subcommand_from view'
 set -l serve '__fish_seen_subcommand_from serve'
 set -l pregenerate '__fish_seen_subcommand_from pregenerate'
 
 complete -c lumen -f
 complete -c lumen -n $first -a generate -d 'make the shape of each text'
+complete -c lumen -n $first -a view -d 'a window in which words take shape'
 complete -c lumen -n $first -a serve -d 'answer over HTTP'
 complete -c lumen -n $first -a pregenerate -d 'fill a cache before anyone asks'
 complete -c lumen -n $first -a preflight -d 'say whether this machine can run lumen'
@@ -24,10 +26,23 @@ complete -c lumen -n $generate -l points -x -d 'exactly so many points, 256 to 6
 complete -c lumen -n $generate -l seed -x -d 'choose the individual'
 complete -c lumen -n $generate -l quality -x -a 'fast standard high' -d 'how finely it is worked out'
 complete -c lumen -n $generate -l image-size -x -d 'width and height of a picture, in pixels'
+complete -c lumen -n $generate -l animate -d 'film the shape as it moves'
+complete -c lumen -n $generate -l seconds -x -d 'how long the film is, 1 to 60'
+complete -c lumen -n $generate -l fps -x -d 'its frames a second, 1 to 60'
+complete -c lumen -n $generate -l particles -x -d 'on each side of the square, 16 to 1024'
 complete -c lumen -n $generate -l concepts -r -F -d 'read further kinds of shapes'
 complete -c lumen -n $generate -l explain -d 'print what is understood of each text'
 complete -c lumen -n $generate -l list-concepts -d 'print the concepts with a shape of their own'
 complete -c lumen -n $generate -l quiet -d 'print nothing but errors'
+
+complete -c lumen -n $view -F
+complete -c lumen -n $view -l particles -x -a '64 128 256 512 1024' -d 'on each side of the square'
+complete -c lumen -n $view -l still -d 'nothing moves by itself'
+complete -c lumen -n $view -l lab -d 'a slider for each number of a motion'
+complete -c lumen -n $view -l motions -r -F -d 'read further motions'
+complete -c lumen -n $view -l concepts -r -F -d 'read further kinds of shapes'
+complete -c lumen -n $view -l seconds -x -d 'close by itself after so long'
+complete -c lumen -n $view -l screenshot -r -F -d 'save what is seen when it closes'
 
 complete -c lumen -n $serve -l address -x -a '127.0.0.1 0.0.0.0' -d 'where to listen'
 complete -c lumen -n $serve -l port -x -d '0 takes any that is free'
@@ -64,4 +79,4 @@ complete -c lumen -n $pregenerate -l points -x -d 'exactly so many points, 256 t
 complete -c lumen -n $pregenerate -l seed -x -d 'choose the individual'
 complete -c lumen -n $pregenerate -l quiet -d 'print nothing but errors'
 
-complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate serve pregenerate preflight'
+complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate view serve pregenerate preflight'

@@ -57,6 +57,9 @@ check_needs=(
     program:zsh=zsh
     program:fish=fish
     program:chromium=chromium
+    program:ffmpeg=ffmpeg
+    program:Xvfb=xvfb
+    program:xauth=xauth
 )
 
 # The package with the sanitizers' libraries carries the version of the clang that is installed, so

@@ -68,8 +68,8 @@ window.start = async ({ side, width, height, text, watched }) => {
   engine.resize(width, height, 1);
   engine.turn(false);
   if (text) engine.show(engine.make(text));
-  // Until the shape stands, at most two seconds' worth of frames.
-  for (let i = 0; i < 30; i++) engine.frame((seconds += 0.1));
+  // Until the shape stands: 1.5 seconds, and the motion has begun.
+  for (let i = 0; i < 18; i++) engine.frame((seconds += 0.1));
   return engine.facts();
 };
 

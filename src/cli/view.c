@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/text_list.h"
+#include "cli/view_lab.h"
 #include "cli/view_maker.h"
 #include "cli/view_options.h"
 #include "files/files.h"
@@ -18,7 +19,7 @@
 
 enum { WIDTH = 1280, HEIGHT = 800, PARTICLES = 128, TYPED_BYTES = LUMEN_TEXT_MAX_CHARACTERS * 4 + 1 };
 
-enum { PANEL_WORDS, PANEL_LEGEND, PANEL_HELP };
+enum { PANEL_WORDS, PANEL_LEGEND, PANEL_LAB, PANEL_HELP };
 
 static const uint8_t bright[3] = {232, 238, 250}, soft[3] = {128, 140, 165}, warm[3] = {255, 170, 140};
 
@@ -33,6 +34,7 @@ typedef struct view {
     viewer *sculpture;
     overlay *words;
     maker *hands;
+    lab bench;
     lumen_shape *shown; /* NULL: the ring */
     uint32_t width, height;
     float ratio;
@@ -154,6 +156,33 @@ static void write_help(view *one)
         overlay_text(one->words, 30.0f * ratio, y, 230.0f * ratio, 15.0f * ratio, bright, lines[i][0]);
         overlay_text(one->words, 270.0f * ratio, y, 270.0f * ratio, 15.0f * ratio, soft, lines[i][1]);
     }
+    overlay_end(one->words);
+}
+
+static bool has_lab(const view *one)
+{
+    return one->options->lab && one->shown != NULL;
+}
+
+/* Where a place of the window lies in the lab's panel, in pixels at a ratio of 1. False outside. */
+static bool lab_place(const view *one, float x, float y, float *across, float *down)
+{
+    *across = (x - ((float)one->width - LAB_WIDTH * one->ratio)) / one->ratio;
+    *down = y / one->ratio;
+    return has_lab(one) && *across >= 0.0f && *down < (float)lab_height(&one->bench);
+}
+
+static void write_lab(view *one)
+{
+    uint32_t width = (uint32_t)(LAB_WIDTH * one->ratio),
+             height = (uint32_t)((float)lab_height(&one->bench) * one->ratio);
+    if (!has_lab(one) ||
+        !overlay_begin(one->words, PANEL_LAB, (int32_t)one->width - (int32_t)width, 0, width, height)) {
+        overlay_empty(one->words, PANEL_LAB);
+        return;
+    }
+    overlay_shade(one->words, PANEL_LAB, 0.6f);
+    lab_write(&one->bench, one->words, one->ratio);
     overlay_end(one->words);
 }
 
@@ -279,8 +308,12 @@ static void light(view *one, uint32_t part)
 
 static void move(view *one, float x, float y)
 {
-    float right = x - one->pointer_x, down = y - one->pointer_y;
-    if (one->dragging) {
+    float right = x - one->pointer_x, down = y - one->pointer_y, across, below;
+    lab_place(one, x, y, &across, &below);
+    if (has_lab(one) && one->bench.slider >= 0) {
+        lab_drag(&one->bench, across);
+        one->changed = true;
+    } else if (one->dragging) {
         float turn = TURN_A_PIXEL / one->ratio;
         viewer_orbit(one->sculpture, right * turn, down * turn);
         one->dragged = true;
@@ -294,6 +327,7 @@ static void move(view *one, float x, float y)
 
 static void take_event(view *one, const window_event *event)
 {
+    float across, down;
     switch (event->kind) {
     case WINDOW_TEXT: type_character(one, event->character); break;
     case WINDOW_PRESSED: press(one, event->key); break;
@@ -301,12 +335,17 @@ static void take_event(view *one, const window_event *event)
     case WINDOW_MOVED: move(one, event->x, event->y); return; /* draws no words again unless another part is lit */
     case WINDOW_LEFT_IT: viewer_pointer(one->sculpture, 0.0f, 0.0f, false); break;
     case WINDOW_DOWN_AT:
+        if (lab_place(one, event->x, event->y, &across, &down)) {
+            lab_press(&one->bench, across, down);
+            break;
+        }
         one->dragging = true;
         one->dragged = false;
         viewer_pointer(one->sculpture, 0.0f, 0.0f, false);
         break;
     case WINDOW_UP_AT:
-        if (!one->dragged && legend_at(one, event->x, event->y) == 0) {
+        lab_release(&one->bench);
+        if (one->dragging && !one->dragged && legend_at(one, event->x, event->y) == 0) {
             uint32_t part = viewer_part_at(one->sculpture, event->x, event->y);
             light(one, part == one->hovered ? 0 : part);
         }
@@ -339,6 +378,7 @@ static void take_shape(view *one)
     one->hovered = 0;
     viewer_highlight(one->sculpture, 0);
     viewer_show(one->sculpture, one->shown);
+    lab_begin(&one->bench, one->sculpture);
     snprintf(one->title, sizeof one->title, "%.200s",
              one->shown->text != NULL && one->shown->text[0] != '\0' ? one->shown->text : one->shown->subject);
     char title[300];
@@ -400,6 +440,7 @@ static lumen_status look(view *one, lumen_error *error)
         }
         if (one->changed) {
             write_legend(one);
+            write_lab(one);
             write_help(one);
         }
         bool quiet = !moves && !one->changed;
@@ -438,7 +479,12 @@ static lumen_status open_all(view *one, lumen *library, const char *motions, lum
 
 int view_run(const view_options *options)
 {
-    view one = {.options = options, .ratio = 1.0f, .changed = true, .turning = true, .still = options->still};
+    view one = {.options = options,
+                .ratio = 1.0f,
+                .changed = true,
+                .turning = true,
+                .still = options->still,
+                .bench.slider = -1};
     lumen *library = NULL;
     char *motions = NULL, *concepts = NULL;
     lumen_error error;

@@ -139,8 +139,7 @@ void offscreen_close(offscreen *place)
         eglMakeCurrent(place->display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
         eglDestroyContext(place->display, place->context);
     }
-    if (place->display != EGL_NO_DISPLAY)
-        eglTerminate(place->display);
+    /* The display stays: EGL hands the same one to everybody in this process and does not count them. */
     eglReleaseThread();
     free(place);
 }

@@ -8,7 +8,7 @@
  *     offscreen_close(place);
  *
  * Through EGL without a surface (EGL_MESA_platform_surfaceless, else EGL_EXT_platform_device). The context belongs to
- * the thread that opened it.
+ * the thread that opened it. EGL's display stays open until the program ends: it is the same for all of a process.
  */
 #ifndef LUMEN_OFFSCREEN_OFFSCREEN_H
 #define LUMEN_OFFSCREEN_OFFSCREEN_H

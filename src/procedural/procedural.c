@@ -42,11 +42,12 @@ static lumen_status generate(const engine *self, const engine_request *request, 
     if (entry == NULL)
         return lumen_fail(error, LUMEN_ERROR_FAILED, "the sculpt library has no concept '%s' for '%s'; add one",
                           PROCEDURAL_ABSTRACT, phrase->subject);
-    const char *adjectives[WORDS_ADJECTIVES_MAX];
+    /* What the verb wants counts as one more adjective: who flies has spread wings. */
+    const char *adjectives[WORDS_ADJECTIVES_MAX + 1] = {phrase->motion};
     for (uint32_t i = 0; i < phrase->adjective_count; i++)
-        adjectives[i] = phrase->adjectives[i];
+        adjectives[1 + i] = phrase->adjectives[i];
     model_variation variation = {.adjectives = adjectives,
-                                 .adjective_count = phrase->adjective_count,
+                                 .adjective_count = 1 + phrase->adjective_count,
                                  .seed = request->seed,
                                  .parts_max = request->num_parts};
     /* Every unknown word has an abstract shape of its own. */

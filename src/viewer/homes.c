@@ -212,7 +212,7 @@ void homes_of_ring(particle_homes *homes)
     homes->part_count = 0;
     find_extent(homes);
     homes->center = vec3_make(0.0f, 0.0f, 0.0f);
-    homes->half = vec3_make(1.0f, 1.0f, 1.0f);
+    homes->half = vec3_make(0.8f, 0.75f, 0.3f);
     homes->radius = 1.0f;
     homes->spacing = sqrtf(0.9f / (float)homes->count);
 }

@@ -13,7 +13,7 @@ static const float ZOOM_LEAST = 0.35f, ZOOM_MOST = 6.0f;
 static const float TURN_SPEED = 0.11f;              /* one turn in a minute */
 static const float TURN_AGAIN_SECONDS = 4.0f;       /* after the last touch */
 static const float GLIDE = 0.45f, TURN_EASE = 0.8f; /* time constants */
-static const float ROOM = 1.16f;                    /* around the shape, for its movements */
+static const float ROOM = 1.28f;                    /* around the shape, for its movements */
 
 void orbit_open(orbit *camera)
 {

@@ -9,27 +9,28 @@
 #define TEXT(shader) ((const char *)(shader))
 
 /* Sizes of a particle against the mean distance to its neighbor. */
-static const float LIGHT_RADIUS = 1.9f;
-static const float VEIL_RADIUS = 1.1f;
+static const float LIGHT_RADIUS = 1.4f;
+static const float VEIL_RADIUS = 0.85f;
 static const float GLOW_RADIUS = 0.16f; /* of the sculpture's radius */
 static const float SMALLEST_PIXELS = 2.2f;
 static const float BRIGHTNESS = 1.0f;
 
-enum { PICK_PIXELS = 9, GLOW_PIXELS = 256, GLOW_PARTICLES = 2048 };
+enum { PICK_PIXELS = 9, GLOW_PIXELS = 128, GLOW_PARTICLES = 1024, VEIL_PARTICLES = 65536 };
 
 typedef struct points_program {
     GLuint program;
     GLint side_bits, stride, view_projection, eye, toward_light, radius, focal, smallest, brightness, depths, tint,
-        twinkle, seconds, true_colors, parts, solid, veil, mirror;
+        true_colors, parts, repainted, solid, veil, mirror;
 } points_program;
 
 struct painter {
     points_program light, veil, glow, part;
-    GLuint background;
+    GLuint night_program, background;
     GLint night, aura, middle, extent, glow_part;
     GLuint nothing; /* a vertex array without arrays */
     GLuint glow_frame, glow_texture;
     GLuint pick_frame, pick_color, pick_depth;
+    meter time;
 };
 
 static lumen_status open_points(points_program *points, const char *name, const char *define,
@@ -42,6 +43,7 @@ static lumen_status open_points(points_program *points, const char *name, const 
         return status;
     program_sampler(points->program, "positions", UNIT_POSITIONS);
     program_sampler(points->program, "paints", UNIT_PAINTS);
+    program_sampler(points->program, "paints_before", UNIT_PAINTS_BEFORE);
     const struct {
         GLint *place;
         const char *name;
@@ -57,10 +59,9 @@ static lumen_status open_points(points_program *points, const char *name, const 
         {&points->brightness, "brightness"},
         {&points->depths, "depths"},
         {&points->tint, "tint"},
-        {&points->twinkle, "twinkle"},
-        {&points->seconds, "seconds"},
         {&points->true_colors, "true_colors"},
         {&points->parts, "parts"},
+        {&points->repainted, "repainted"},
         {&points->solid, "solid"},
         {&points->veil, "veil"},
         {&points->mirror, "mirror"},
@@ -86,18 +87,21 @@ lumen_status painter_open(painter **out, lumen_error *error)
     if (status == LUMEN_OK) {
         const char *const vertex[] = {TEXT(shader_whole), NULL};
         const char *const fragment[] = {TEXT(shader_background), NULL};
+        const char *const night[] = {TEXT(shader_night), NULL};
         status = program_open("background", vertex, fragment, &one->background, error);
+        if (status == LUMEN_OK)
+            status = program_open("night", vertex, night, &one->night_program, error);
     }
     if (status != LUMEN_OK) {
         painter_close(one);
         return status;
     }
-    one->night = glGetUniformLocation(one->background, "night");
-    one->aura = glGetUniformLocation(one->background, "aura");
-    one->middle = glGetUniformLocation(one->background, "middle");
+    one->night = glGetUniformLocation(one->night_program, "night");
+    one->aura = glGetUniformLocation(one->night_program, "aura");
+    one->middle = glGetUniformLocation(one->night_program, "middle");
     one->glow_part = glGetUniformLocation(one->background, "glow_part");
     program_sampler(one->background, "glow", UNIT_GLOW);
-    one->extent = glGetUniformLocation(one->background, "extent");
+    one->extent = glGetUniformLocation(one->night_program, "extent");
     glGenVertexArrays(1, &one->nothing);
 
     GLint outside = 0;
@@ -131,6 +135,7 @@ void painter_close(painter *one)
     glDeleteProgram(one->veil.program);
     glDeleteProgram(one->glow.program);
     glDeleteProgram(one->part.program);
+    glDeleteProgram(one->night_program);
     glDeleteProgram(one->background);
     glDeleteVertexArrays(1, &one->nothing);
     glDeleteFramebuffers(1, &one->glow_frame);
@@ -141,9 +146,17 @@ void painter_close(painter *one)
     free(one);
 }
 
+static void draw_arrays(painter *one, GLenum kind, GLsizei count)
+{
+    double began = meter_now();
+    glDrawArrays(kind, 0, count);
+    one->time.driver_ms += meter_now() - began;
+}
+
 /* ---- Drawing ------------------------------------------------------------------------------------------ */
 
-static void draw_background(const painter *one, const painter_scene *scene, float glow_width, float glow_height)
+/* Into the small picture. */
+static void draw_night(painter *one, const painter_scene *scene)
 {
     const orbit_view *view = &scene->view;
     const float *m = view->matrix;
@@ -153,22 +166,29 @@ static void draw_background(const painter *one, const painter_scene *scene, floa
         clip[row] = m[row] * c.x + m[4 + row] * c.y + m[8 + row] * c.z + m[12 + row];
     float w = fmaxf(clip[3], 0.01f);
     float tall = 2.0f * scene->radius * view->focal / view->distance / (float)scene->height;
-    glDisable(GL_DEPTH_TEST);
-    glDisable(GL_BLEND);
-    glUseProgram(one->background);
+    glUseProgram(one->night_program);
     glUniform3f(one->night, 0x06 / 255.0f, 0x08 / 255.0f, 0x0d / 255.0f);
     glUniform3f(one->aura, scene->aura[0], scene->aura[1], scene->aura[2]);
     glUniform2f(one->middle, clip[0] / w, clip[1] / w);
     glUniform2f(one->extent, tall * (float)scene->height / (float)scene->width, tall);
-    glUniform2f(one->glow_part, glow_width / (float)GLOW_PIXELS, glow_height / (float)GLOW_PIXELS);
-    glActiveTexture(GL_TEXTURE0 + UNIT_GLOW);
-    glBindTexture(GL_TEXTURE_2D, one->glow_texture);
-    glDrawArrays(GL_TRIANGLES, 0, 3);
+    draw_arrays(one, GL_TRIANGLES, 3);
 }
 
-/* `radius` of a disc in the world; `scale` of the picture against the scene's pixels; every `stride`th particle. */
-static void draw_points(const points_program *points, const painter_scene *scene, float radius, float scale,
-                        float brightness, uint32_t stride, bool mirrored)
+static void draw_background(painter *one, float glow_width, float glow_height)
+{
+    glDisable(GL_DEPTH_TEST);
+    glDisable(GL_BLEND);
+    glUseProgram(one->background);
+    const float pixel = 1.0f / (float)GLOW_PIXELS;
+    glUniform4f(one->glow_part, 0.5f * pixel, 0.5f * pixel, (glow_width - 0.5f) * pixel, (glow_height - 0.5f) * pixel);
+    glActiveTexture(GL_TEXTURE0 + UNIT_GLOW);
+    glBindTexture(GL_TEXTURE_2D, one->glow_texture);
+    draw_arrays(one, GL_TRIANGLES, 3);
+}
+
+/* `radius` of a disc in the world; `scale` of the picture against the scene's pixels; `count` of all particles. */
+static void draw_points(painter *one, const points_program *points, const painter_scene *scene, float radius,
+                        float scale, float brightness, uint32_t count, bool mirrored)
 {
     const orbit_view *view = &scene->view;
     GLint bits = 0;
@@ -181,7 +201,9 @@ static void draw_points(const points_program *points, const painter_scene *scene
     float depth = 2.0f * scene->radius;
     glUseProgram(points->program);
     glUniform1i(points->side_bits, bits);
-    glUniform1i(points->stride, (GLint)stride);
+    /* Steps of the golden ratio, odd: any number of them is spread evenly over all, and over the copies of a point. */
+    uint32_t all = scene->side * scene->side;
+    glUniform1i(points->stride, count == all ? 1 : (GLint)((uint32_t)((double)all * 0.6180339887) | 1u));
     glUniformMatrix4fv(points->view_projection, 1, GL_FALSE, view->matrix);
     glUniform3f(points->eye, view->eye.x, view->eye.y, view->eye.z);
     glUniform3f(points->toward_light, toward_light.x, toward_light.y, toward_light.z);
@@ -191,49 +213,51 @@ static void draw_points(const points_program *points, const painter_scene *scene
     glUniform1f(points->brightness, brightness * scene->brightness);
     glUniform2f(points->depths, view->distance - scene->radius, 1.0f / depth);
     glUniform3f(points->tint, scene->tint[0], scene->tint[1], scene->tint[2]);
-    glUniform1f(points->twinkle, scene->twinkle);
-    glUniform1f(points->seconds, scene->seconds);
     glUniform1f(points->true_colors, scene->true_colors);
+    glUniform1f(points->repainted, scene->repainted);
     glUniform4fv(points->parts, 33, scene->parts[0]);
     glUniform1f(points->solid, scene->solid);
     glUniform1f(points->veil, 0.03f + scene->spacing + (1.0f - scene->solid) * 3.0f);
     glUniform2f(points->mirror, scene->floor, mirrored ? 1.0f : 0.0f);
-    glDrawArrays(GL_POINTS, 0, (GLsizei)(scene->side * scene->side / stride));
+    draw_arrays(one, GL_POINTS, (GLsizei)count);
 }
 
-static void bind_textures(const painter *one, const painter_scene *scene)
+static void bind_textures(painter *one, const painter_scene *scene)
 {
     glActiveTexture(GL_TEXTURE0 + UNIT_POSITIONS);
     glBindTexture(GL_TEXTURE_2D, scene->textures.positions);
     glActiveTexture(GL_TEXTURE0 + UNIT_PAINTS);
     glBindTexture(GL_TEXTURE_2D, scene->textures.paints);
+    glActiveTexture(GL_TEXTURE0 + UNIT_PAINTS_BEFORE);
+    glBindTexture(GL_TEXTURE_2D, scene->textures.paints_before);
     glBindVertexArray(one->nothing);
 }
 
-/* Some of the particles as soft light in a small picture, and their mirror image in the floor. */
-static void draw_glow(const painter *one, const painter_scene *scene, float scale, float width, float height)
+/* Night, some of the particles as soft light, and their mirror image in the floor, in a small picture. */
+static void draw_glow(painter *one, const painter_scene *scene, float scale, float width, float height)
 {
-    uint32_t count = scene->side * scene->side;
-    uint32_t stride = count > GLOW_PARTICLES ? count / GLOW_PARTICLES : 1;
+    uint32_t all = scene->side * scene->side, count = all < GLOW_PARTICLES ? all : GLOW_PARTICLES;
     GLint outside = 0;
     glGetIntegerv(GL_DRAW_FRAMEBUFFER_BINDING, &outside);
     glBindFramebuffer(GL_DRAW_FRAMEBUFFER, one->glow_frame);
     glViewport(0, 0, (GLsizei)width, (GLsizei)height);
-    glClearColor(0.0f, 0.0f, 0.0f, 0.0f);
-    glClear(GL_COLOR_BUFFER_BIT);
     glDisable(GL_DEPTH_TEST);
+    glDisable(GL_BLEND);
+    draw_night(one, scene);
     glEnable(GL_BLEND);
-    glBlendFunc(GL_ONE, GL_ONE);
+    glBlendFuncSeparate(GL_ONE, GL_ONE_MINUS_SRC_ALPHA, GL_ZERO, GL_ONE);
     float radius = GLOW_RADIUS * scene->radius;
-    float brightness = 34.0f / (float)(count / stride);
-    draw_points(&one->glow, scene, radius, scale, brightness, stride, false);
+    float brightness = 34.0f / (float)count;
+    draw_points(one, &one->glow, scene, radius, scale, brightness, count, false);
     if (scene->reflection > 0.0f)
-        draw_points(&one->glow, scene, 0.6f * radius, scale, 2.0f * scene->reflection * brightness, stride, true);
+        draw_points(one, &one->glow, scene, 0.6f * radius, scale, 2.0f * scene->reflection * brightness, count, true);
     glBindFramebuffer(GL_DRAW_FRAMEBUFFER, (GLuint)outside);
 }
 
-void painter_draw(painter *one, const painter_scene *scene)
+void painter_draw(painter *one, const painter_scene *scene, meter *time)
 {
+    one->time.driver_ms = 0.0;
+    const uint32_t all = scene->side * scene->side;
     uint32_t longer = scene->width > scene->height ? scene->width : scene->height;
     float scale = (float)GLOW_PIXELS / (float)longer;
     float glow_width = fmaxf(1.0f, floorf(scale * (float)scene->width));
@@ -246,14 +270,19 @@ void painter_draw(painter *one, const painter_scene *scene)
 
     glViewport(0, 0, (GLsizei)scene->width, (GLsizei)scene->height);
     glClearDepthf(1.0f);
+    double began = meter_now();
     glClear(GL_DEPTH_BUFFER_BIT);
-    draw_background(one, scene, glow_width, glow_height);
+    one->time.driver_ms += meter_now() - began;
+    draw_background(one, glow_width, glow_height);
 
     glEnable(GL_DEPTH_TEST);
     glDepthFunc(GL_LESS);
     if (scene->solid > 0.0f) {
+        /* Of very many, some hide as well as all. */
+        uint32_t count = all < VEIL_PARTICLES ? all : VEIL_PARTICLES;
+        float radius = VEIL_RADIUS * scene->spacing * sqrtf((float)all / (float)count);
         glColorMask(GL_FALSE, GL_FALSE, GL_FALSE, GL_FALSE);
-        draw_points(&one->veil, scene, VEIL_RADIUS * scene->spacing, 1.0f, 1.0f, 1, false);
+        draw_points(one, &one->veil, scene, radius, 1.0f, 1.0f, count, false);
         glColorMask(GL_TRUE, GL_TRUE, GL_TRUE, GL_TRUE);
     }
 
@@ -261,10 +290,11 @@ void painter_draw(painter *one, const painter_scene *scene)
     glEnable(GL_BLEND);
     /* Premultiplied; the alpha of the picture stays 1. */
     glBlendFuncSeparate(GL_ONE, GL_ONE_MINUS_SRC_ALPHA, GL_ZERO, GL_ONE);
-    draw_points(&one->light, scene, LIGHT_RADIUS * scene->spacing, 1.0f, BRIGHTNESS, 1, false);
+    draw_points(one, &one->light, scene, LIGHT_RADIUS * scene->spacing, 1.0f, BRIGHTNESS, all, false);
     glDepthMask(GL_TRUE);
     glDisable(GL_BLEND);
     glDisable(GL_DEPTH_TEST);
+    time->driver_ms += one->time.driver_ms;
 }
 
 uint32_t painter_part_at(painter *one, const painter_scene *scene, float x, float y)
@@ -283,7 +313,7 @@ uint32_t painter_part_at(painter *one, const painter_scene *scene, float x, floa
     glColorMask(GL_TRUE, GL_TRUE, GL_TRUE, GL_TRUE);
     glClearColor(0.0f, 0.0f, 0.0f, 0.0f);
     glClear(GL_COLOR_BUFFER_BIT | GL_DEPTH_BUFFER_BIT);
-    draw_points(&one->part, scene, LIGHT_RADIUS * scene->spacing, 1.0f, 1.0f, 1, false);
+    draw_points(one, &one->part, scene, LIGHT_RADIUS * scene->spacing, 1.0f, 1.0f, scene->side * scene->side, false);
     uint8_t pixels[PICK_PIXELS * PICK_PIXELS][4] = {{0}};
     glReadPixels(0, 0, PICK_PIXELS, PICK_PIXELS, GL_RGBA, GL_UNSIGNED_BYTE, pixels);
     glBindFramebuffer(GL_FRAMEBUFFER, (GLuint)outside);

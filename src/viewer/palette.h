@@ -3,7 +3,8 @@
  *
  * Twelve luminous colors whose order was searched for: among the first six all pairs, then neighbors within three
  * places, and everything beside the second (the body), lie as far apart as can be in Oklab, as seen by normal eyes and
- * through the matrices of Machado et al. (2009) for protanopia, deuteranopia and tritanopia, whichever is nearest.
+ * through the matrices of Machado et al. (2009) for protanopia, deuteranopia and tritanopia, whichever is nearest. Then
+ * aqua and violet were exchanged by eye: a violet neck beside a periwinkle body was too close under blue light.
  */
 #ifndef LUMEN_VIEWER_PALETTE_H
 #define LUMEN_VIEWER_PALETTE_H

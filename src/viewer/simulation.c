@@ -42,7 +42,8 @@ lumen_status simulation_open(uint32_t side, bool lower, simulation **out, lumen_
     motion_plan_clear(&one->plan[0]);
     motion_plan_clear(&one->plan[1]);
     one->positions[0] = simulation_texture(side, side, GL_RGBA32F, GL_FLOAT, NULL);
-    one->paints = simulation_texture(side, side, GL_RGBA8, GL_UNSIGNED_BYTE, NULL);
+    for (int i = 0; i < 2; i++)
+        one->paints[i] = simulation_texture(side, side, GL_RGBA8, GL_UNSIGNED_BYTE, NULL);
     lumen_status status = lower ? lower_open(one, error) : upper_open(one, error);
     if (status != LUMEN_OK) {
         simulation_close(one);
@@ -61,15 +62,18 @@ void simulation_close(simulation *one)
     else
         upper_close(one);
     glDeleteTextures(2, one->positions);
-    glDeleteTextures(1, &one->paints);
+    glDeleteTextures(2, one->paints);
     free(one);
 }
 
 void simulation_home(simulation *one, const particle_homes *homes)
 {
     one->home = homes;
+    GLuint before = one->paints[0];
+    one->paints[0] = one->paints[1];
+    one->paints[1] = before;
     glActiveTexture(GL_TEXTURE0 + UNIT_PAINTS);
-    glBindTexture(GL_TEXTURE_2D, one->paints);
+    glBindTexture(GL_TEXTURE_2D, one->paints[0]);
     glTexSubImage2D(GL_TEXTURE_2D, 0, 0, 0, (GLsizei)one->side, (GLsizei)one->side, GL_RGBA, GL_UNSIGNED_BYTE,
                     homes->paints);
     if (!one->lower)
@@ -83,12 +87,12 @@ void simulation_plan(simulation *one, int which, const motion_plan *plan)
         upper_plan(one, which, plan);
 }
 
-void simulation_step(simulation *one, const particle_forces *forces)
+void simulation_step(simulation *one, const particle_forces *forces, meter *time)
 {
     if (one->lower)
-        lower_step(one, forces);
+        lower_step(one, forces, time);
     else
-        upper_step(one, forces);
+        upper_step(one, forces, time);
     one->frame++;
 }
 
@@ -99,7 +103,8 @@ bool simulation_is_lower(const simulation *one)
 
 particle_textures simulation_textures(const simulation *one)
 {
-    return (particle_textures){.positions = one->positions[one->now], .paints = one->paints};
+    return (particle_textures){
+        .positions = one->positions[one->now], .paints = one->paints[0], .paints_before = one->paints[1]};
 }
 
 lumen_status simulation_read(simulation *one, float *positions, lumen_error *error)

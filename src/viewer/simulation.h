@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "motion/motion.h"
 #include "viewer/homes.h"
+#include "viewer/meter.h"
 #include "viewer/particle.h"
 
 typedef struct simulation simulation;
@@ -40,8 +41,9 @@ typedef struct particle_forces {
 } particle_forces;
 
 typedef struct particle_textures {
-    GLuint positions; /* RGBA32F: xyz, the normal as one float; see normal_pack */
-    GLuint paints;    /* RGBA8: sRGB, part id */
+    GLuint positions;     /* RGBA32F: xyz, the normal as one float; see normal_pack */
+    GLuint paints;        /* RGBA8: sRGB, part id */
+    GLuint paints_before; /* of the homes before */
 } particle_textures;
 
 /* Whether this context can draw into float textures. */
@@ -57,7 +59,8 @@ void simulation_home(simulation *one, const particle_homes *homes);
 /* Plan 0 or 1. */
 void simulation_plan(simulation *one, int which, const motion_plan *plan);
 
-void simulation_step(simulation *one, const particle_forces *forces);
+/* `time` is told what the driver took. */
+void simulation_step(simulation *one, const particle_forces *forces, meter *time);
 
 bool simulation_is_lower(const simulation *one);
 

@@ -52,13 +52,11 @@ static vec3 target_of(const simulation *one, const particle_forces *forces, vec3
 
 static vec3 force_at(const particle_forces *forces, vec3 position)
 {
-    vec3 force = {0, 0, 0};
+    vec3 force = vec3_scale(vec3_subtract(position, forces->center), forces->pulse);
     if (forces->noise > 0.0f) {
         vec3 at = vec3_add(vec3_scale(position, 1.6f), vec3_make(0.0f, 0.0f, forces->noise_time));
-        force = vec3_scale(motion_noise_curl(at), forces->noise);
+        force = vec3_add(force, vec3_scale(motion_noise_curl(at), forces->noise));
     }
-    if (forces->pulse > 0.0f)
-        force = vec3_add(force, vec3_scale(vec3_subtract(position, forces->center), forces->pulse));
     if (forces->push > 0.0f) {
         vec3 beside = vec3_subtract(position, forces->ray_origin);
         beside = vec3_subtract(beside, vec3_scale(forces->ray_direction, vec3_dot(beside, forces->ray_direction)));
@@ -81,14 +79,14 @@ static float normal_of(const simulation *one, const particle_forces *forces, uin
         vec3_make((float)bytes[0] / 127.5f - 1.0f, (float)bytes[1] / 127.5f - 1.0f, (float)bytes[2] / 127.5f - 1.0f);
     if (!forces->deforming || forces->ring)
         return normal_pack(normal);
-    if (((((index / one->side) >> 1) + one->frame) & 3) != 0)
+    if (index / one->side * NORMAL_STRIPS / one->side != one->frame % NORMAL_STRIPS)
         return before;
     vec3 beside = vec3_add(home, vec3_scale(normal, 0.01f));
     vec3 beyond = vec3_subtract(target_of(one, forces, beside, part, attachment, seed), target);
     return vec3_dot(beyond, beyond) > 1e-10f ? normal_pack(vec3_normalize(beyond, normal)) : before;
 }
 
-void lower_step(simulation *one, const particle_forces *forces)
+void lower_step(simulation *one, const particle_forces *forces, meter *time)
 {
     for (uint32_t i = 0; i < one->side * one->side; i++) {
         const float *home_place = one->home->places + 4 * (size_t)i;
@@ -115,5 +113,7 @@ void lower_step(simulation *one, const particle_forces *forces)
         speed[1] = after.y;
         speed[2] = after.z;
     }
+    double began = meter_now();
     upload(one);
+    time->driver_ms += meter_now() - began;
 }

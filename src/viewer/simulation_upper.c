@@ -21,8 +21,7 @@ static void find_places(upper_pass *pass)
         {&pass->way_tight, "way_tight"},
         {&pass->plan_blend, "plan_blend"},
         {&pass->plan_now, "plan_now"},
-        {&pass->deforming, "deforming"},
-        {&pass->frame, "frame"},
+        {&pass->rounds, "rounds"},
         {&pass->noise, "noise"},
         {&pass->noise_time, "noise_time"},
         {&pass->center, "center"},
@@ -100,11 +99,13 @@ lumen_status upper_open(simulation *one, lumen_error *error)
     }
     glBindFramebuffer(GL_FRAMEBUFFER, (GLuint)outside);
 
-    const char *const velocity[] = {TEXT(shader_particle), TEXT(shader_forces), motion_glsl(), TEXT(shader_velocity),
-                                    NULL};
+    static const char *const plans[3] = {"#define PLANS 0\n", "#define PLANS 1\n", "#define PLANS 2\n"};
     const char *const position[] = {TEXT(shader_particle), TEXT(shader_forces), TEXT(shader_position), NULL};
-    if (status == LUMEN_OK)
-        status = open_pass(&one->velocity_pass, "velocity", velocity, side, error);
+    for (int i = 0; i < 3 && status == LUMEN_OK; i++) {
+        const char *const velocity[] = {plans[i],      TEXT(shader_particle), TEXT(shader_forces),
+                                        motion_glsl(), TEXT(shader_velocity), NULL};
+        status = open_pass(&one->velocity_passes[i], "velocity", velocity, side, error);
+    }
     if (status == LUMEN_OK)
         status = open_pass(&one->position_pass, "position", position, side, error);
     return status;
@@ -119,7 +120,8 @@ void upper_close(simulation *one)
     glDeleteTextures(1, &one->normals);
     glDeleteTextures(2, one->plans);
     glDeleteVertexArrays(1, &one->nothing);
-    glDeleteProgram(one->velocity_pass.program);
+    for (int i = 0; i < 3; i++)
+        glDeleteProgram(one->velocity_passes[i].program);
     glDeleteProgram(one->position_pass.program);
 }
 
@@ -147,7 +149,30 @@ static void bind(int unit, GLuint texture)
     glBindTexture(GL_TEXTURE_2D, texture);
 }
 
-void upper_step(simulation *one, const particle_forces *forces)
+/* All rows; with the normals of one quarter of them worked out anew when they move. */
+static void draw_strips(const simulation *one, const upper_pass *pass, bool deforming)
+{
+    GLsizei side = (GLsizei)one->side, height = side / NORMAL_STRIPS;
+    GLint renewed = (GLint)(one->frame % NORMAL_STRIPS);
+    if (!deforming) {
+        glUniform1i(pass->rounds, 1);
+        glDrawArrays(GL_TRIANGLES, 0, 3);
+        return;
+    }
+    glEnable(GL_SCISSOR_TEST);
+    const GLint begins[3] = {0, renewed * height, (renewed + 1) * height};
+    const GLint ends[3] = {begins[1], begins[2], side};
+    for (int i = 0; i < 3; i++) {
+        if (begins[i] == ends[i])
+            continue;
+        glUniform1i(pass->rounds, i == 1 ? 2 : 1);
+        glScissor(0, begins[i], side, ends[i] - begins[i]);
+        glDrawArrays(GL_TRIANGLES, 0, 3);
+    }
+    glDisable(GL_SCISSOR_TEST);
+}
+
+void upper_step(simulation *one, const particle_forces *forces, meter *time)
 {
     int from = one->now, to = 1 - from;
     GLint outside = 0, view[4];
@@ -161,21 +186,19 @@ void upper_step(simulation *one, const particle_forces *forces)
     bind(UNIT_POSITIONS, one->positions[from]);
     bind(UNIT_VELOCITIES, one->velocities[from]);
     bind(UNIT_HOMES, one->homes);
-    bind(UNIT_PAINTS, one->paints);
+    bind(UNIT_PAINTS, one->paints[0]);
     bind(UNIT_NORMALS, one->normals);
     bind(UNIT_PLAN_A, one->plans[0]);
     bind(UNIT_PLAN_B, one->plans[1]);
 
     const spring_step *loose = &forces->loose, *tight = &forces->tight;
-    const upper_pass *pass = &one->velocity_pass;
+    const upper_pass *pass = &one->velocity_passes[!forces->deforming ? 0 : forces->blend > 0.0f ? 2 : 1];
     glUseProgram(pass->program);
     glUniform1f(pass->arrival, forces->arrival);
     glUniform4f(pass->spring_loose, loose->position, loose->velocity, loose->force, 0.0f);
     glUniform4f(pass->spring_tight, tight->position, tight->velocity, tight->force, 0.0f);
     glUniform1f(pass->plan_blend, forces->blend);
     glUniform1f(pass->plan_now, forces->now);
-    glUniform1i(pass->deforming, forces->deforming);
-    glUniform1i(pass->frame, (GLint)(one->frame & 3));
     glUniform1f(pass->noise, forces->noise);
     glUniform1f(pass->noise_time, forces->noise_time);
     glUniform3f(pass->center, forces->center.x, forces->center.y, forces->center.z);
@@ -185,7 +208,9 @@ void upper_step(simulation *one, const particle_forces *forces)
     glUniform3f(pass->ray_direction, forces->ray_direction.x, forces->ray_direction.y, forces->ray_direction.z);
     glUniform1f(pass->push, forces->push);
     glBindFramebuffer(GL_DRAW_FRAMEBUFFER, one->velocity_frames[to]);
-    glDrawArrays(GL_TRIANGLES, 0, 3);
+    double began = meter_now();
+    draw_strips(one, pass, forces->deforming);
+    time->driver_ms += meter_now() - began;
 
     pass = &one->position_pass;
     bind(UNIT_VELOCITIES_AFTER, one->velocities[to]);
@@ -194,7 +219,9 @@ void upper_step(simulation *one, const particle_forces *forces)
     glUniform2f(pass->way_loose, loose->way_after, loose->way_before);
     glUniform2f(pass->way_tight, tight->way_after, tight->way_before);
     glBindFramebuffer(GL_DRAW_FRAMEBUFFER, one->position_frames[to]);
+    began = meter_now();
     glDrawArrays(GL_TRIANGLES, 0, 3);
+    time->driver_ms += meter_now() - began;
 
     one->now = to;
     glBindFramebuffer(GL_DRAW_FRAMEBUFFER, (GLuint)outside);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "viewer/course.h"
 #include "viewer/fade.h"
@@ -21,10 +20,11 @@ static const float TIGHT_RATE = 17.0f;    /* radians a second: what has overshot
 static const float TIGHT_DAMPING = 0.62f; /* of critical: some overshoot */
 static const float SOFT_RATE = 6.0f;      /* just after a refinement */
 static const float LOOSE_RATE = 1.1f, LOOSE_DAMPING = 0.9f, DRAG = 0.6f;
-static const float REBASE_SECONDS = 256.0f; /* a float of seconds is kept below twice this */
-static const float PUSH = 60.0f;
+static const float REBASE_SECONDS = 64.0f; /* a float of seconds is kept below twice this */
+static const float PUSH = 34.0f;
 static const float LIGHT_SECONDS = 0.12f; /* time constant of highlights */
 static const float LIGHT_HIGH = 1.5f, LIGHT_LOW = 0.16f;
+static const float REPAINT_SECONDS = 0.6f; /* from the colors of one shape to those of the next */
 static const float VOICE_SECONDS = 0.08f;
 
 /* What the sculpture shall do once it stands. */
@@ -33,6 +33,8 @@ typedef struct wanted_motion {
     float tempo, size;
     bool by_hand;
     motion_plan plan; /* of viewer_move_plan */
+    bool begun;       /* by hand, at `origin` */
+    float origin;
 } wanted_motion;
 
 /* The voice as the particles feel it, smoothed. */
@@ -65,6 +67,7 @@ struct viewer {
     float lights[1 + LUMEN_PARTS_MAX];
     bool true_colors;
     float true_mix;
+    float repainted; /* 0..1 since the homes were replaced */
     bool hearing;
     voice_features voice;
     heard heard;
@@ -74,6 +77,7 @@ struct viewer {
     float now;             /* of the plans */
     float noise_time, ring_angle, breath_time;
     double frame_cpu_ms;
+    meter time; /* of the present frame */
     uint64_t frames;
 };
 
@@ -100,8 +104,8 @@ static void snap(viewer *one)
                               .ring = homes->ring,
                               .ring_angle = one->ring_angle,
                               .ring_breath = 1.0f};
-    simulation_step(one->particles, &forces);
-    simulation_step(one->particles, &forces);
+    simulation_step(one->particles, &forces, &one->time);
+    simulation_step(one->particles, &forces, &one->time);
 }
 
 lumen_status viewer_open(const viewer_options *options, viewer **out, lumen_error *error)
@@ -122,6 +126,7 @@ lumen_status viewer_open(const viewer_options *options, viewer **out, lumen_erro
     one->width = one->height = 512;
     one->pixel_ratio = 1.0f;
     one->seconds_before = -1.0;
+    one->repainted = 1.0f;
     course_open(&one->way);
     fade_open(&one->fade);
     orbit_open(&one->camera);
@@ -159,6 +164,7 @@ void viewer_close(viewer *one)
 {
     if (one == NULL)
         return;
+    glUseProgram(0); /* a program in use would outlive its deletion */
     painter_close(one->paint);
     simulation_close(one->particles);
     homes_close(&one->homes[0]);
@@ -193,7 +199,7 @@ static void want(wanted_motion *wanted, const char *motion, const char *verb, fl
     copy_name(wanted->verb, verb);
     wanted->tempo = usual_factor(tempo);
     wanted->size = usual_factor(size);
-    wanted->by_hand = false;
+    wanted->by_hand = wanted->begun = false;
 }
 
 /* Fills what waits from a shape. */
@@ -214,14 +220,29 @@ static void put_in_place(viewer *one)
     const particle_homes *homes = &one->homes[one->shown];
     simulation_home(one->particles, homes);
     orbit_aim(&one->camera, homes->center, homes->radius, homes->half, homes->ring);
+    one->repainted = one->still ? 1.0f : 0.0f;
+}
+
+/* What repeats goes on from where it is while its numbers change; what happens once happens again. */
+static motion_plan plan_by_hand(wanted_motion *wanted, float now)
+{
+    if (!wanted->begun)
+        wanted->origin = now;
+    wanted->begun = true;
+    motion_plan plan = wanted->plan;
+    for (int row = 0; row < MOTION_ROWS; row++) {
+        const motion_about *about = motion_primitive_about((int)plan.rows[row].primitive);
+        plan.rows[row].start += about != NULL && about->one_shot ? now : wanted->origin;
+    }
+    return plan;
 }
 
 static void begin_motion(viewer *one)
 {
-    const wanted_motion *wanted = &one->wanted[one->shown];
+    wanted_motion *wanted = &one->wanted[one->shown];
     motion_plan plan;
     if (wanted->by_hand)
-        plan = wanted->plan;
+        plan = plan_by_hand(wanted, one->now);
     else
         motion_plan_make(motion_find(one->motions, wanted->motion, wanted->verb), &one->joints[one->shown],
                          wanted->tempo, wanted->size, one->now, &plan);
@@ -335,7 +356,7 @@ static void advance_clocks(viewer *one, float seconds)
         one->now -= REBASE_SECONDS;
         fade_rebase(&one->fade, REBASE_SECONDS);
         for (int i = 0; i < 2; i++)
-            motion_plan_rebase(&one->wanted[i].plan, REBASE_SECONDS);
+            one->wanted[i].origin -= REBASE_SECONDS;
     }
     /* The noise is the same after 256, as its lattice is. */
     one->noise_time = fmodf(one->noise_time + 0.35f * seconds, 256.0f);
@@ -354,7 +375,7 @@ static bool advance_lights(viewer *one, float seconds)
             one->lights[part] = goal;
         change = fmaxf(change, fabsf(one->lights[part] - before));
     }
-    float goal = one->true_colors || one->way.ring ? 1.0f : 0.0f, before = one->true_mix;
+    float goal = one->true_colors ? 1.0f : 0.0f, before = one->true_mix;
     one->true_mix = toward(before, goal, seconds, LIGHT_SECONDS);
     if (fabsf(one->true_mix - goal) < 0.004f)
         one->true_mix = goal;
@@ -397,13 +418,14 @@ static void step_particles(viewer *one, float seconds)
             simulation_plan(one->particles, which, &one->fade.plans[which]);
             one->fade.changed[which] = false;
         }
-    simulation_step(one->particles, &forces);
+    simulation_step(one->particles, &forces, &one->time);
 }
 
 static void describe_scene(const viewer *one, painter_scene *scene)
 {
     const particle_homes *homes = &one->homes[one->shown];
     const heard *sound = &one->heard;
+    float ring = one->way.ring ? 0.35f : 0.0f; /* thin, so it may shine */
     float breath = one->way.ring && !one->still ? 0.12f * sinf(6.2831853f * one->breath_time) : 0.0f;
     *scene = (painter_scene){
         .textures = simulation_textures(one->particles),
@@ -417,11 +439,11 @@ static void describe_scene(const viewer *one, painter_scene *scene)
         .floor = homes->center.y - homes->half.y,
         .reflection = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
         .spacing = homes->spacing,
-        .brightness = one->way.glow * one->way.fade * (1.0f + breath + 0.7f * sound->loudness + 0.5f * sound->onset),
+        .brightness =
+            one->way.glow * one->way.fade * (1.0f + ring + breath + 0.7f * sound->loudness + 0.5f * sound->onset),
         .solid = one->way.ring ? 0.0f : one->way.arrival * one->way.arrival,
-        .twinkle = one->still ? 0.0f : 0.12f,
-        .seconds = one->now,
         .true_colors = one->true_mix,
+        .repainted = one->repainted * one->repainted * (3.0f - 2.0f * one->repainted),
         .tint = {1.0f - 0.10f * sound->brightness, 1.0f, 1.0f + 0.14f * sound->brightness},
     };
     for (uint32_t part = 0; part <= LUMEN_PARTS_MAX; part++) {
@@ -436,23 +458,24 @@ static void describe_scene(const viewer *one, painter_scene *scene)
 }
 
 /* What glows around the sculpture has its mean color. */
-static void advance_aura(viewer *one, float seconds)
+static bool advance_aura(viewer *one, float seconds)
 {
     const particle_homes *homes = &one->homes[one->shown];
-    for (int channel = 0; channel < 3; channel++)
-        one->aura[channel] = toward(one->aura[channel], homes->aura[channel], seconds, 0.4f);
-}
-
-static double thread_milliseconds(void)
-{
-    struct timespec now = {0};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+    bool changes = false;
+    for (int channel = 0; channel < 3; channel++) {
+        float before = one->aura[channel];
+        one->aura[channel] = toward(before, homes->aura[channel], seconds, 0.4f);
+        if (fabsf(one->aura[channel] - homes->aura[channel]) < 0.004f)
+            one->aura[channel] = homes->aura[channel];
+        changes |= one->aura[channel] != before;
+    }
+    return changes;
 }
 
 bool viewer_frame(viewer *one, double seconds_now)
 {
-    double began = thread_milliseconds();
+    double began = meter_now();
+    one->time.driver_ms = 0.0;
     double passed = one->seconds_before < 0.0 ? 0.0 : seconds_now - one->seconds_before;
     float seconds = passed > 0.0 ? fminf((float)passed, FRAME_MOST) : 0.0f;
     one->seconds_before = seconds_now;
@@ -460,7 +483,7 @@ bool viewer_frame(viewer *one, double seconds_now)
     advance_clocks(one, seconds);
     advance_voice(one, seconds);
     bool changes = advance_lights(one, seconds);
-    advance_aura(one, seconds);
+    changes |= advance_aura(one, seconds);
     if (course_advance(&one->way, seconds, one->still)) {
         put_in_place(one);
         fade_clear(&one->fade);
@@ -472,15 +495,16 @@ bool viewer_frame(viewer *one, double seconds_now)
     if (stands && !one->way.ring && !one->moving && !one->still)
         begin_motion(one);
     fade_advance(&one->fade, seconds);
+    one->repainted = fminf(1.0f, one->repainted + seconds / REPAINT_SECONDS);
     changes |= orbit_advance(&one->camera, seconds, one->way.ring, one->still);
     if (!one->still)
         step_particles(one, seconds);
 
     painter_scene scene;
     describe_scene(one, &scene);
-    painter_draw(one->paint, &scene);
+    painter_draw(one->paint, &scene, &one->time);
     one->frames++;
-    one->frame_cpu_ms = thread_milliseconds() - began;
+    one->frame_cpu_ms = meter_now() - began - one->time.driver_ms;
     bool passing = one->way.phase != VIEWER_MOVE && one->way.phase != VIEWER_IDLE;
     return !one->still || changes || passing || one->hearing;
 }

@@ -53,7 +53,8 @@ void viewer_rest(viewer *one);
 /* Fades to another motion of the library within half a second. */
 void viewer_move(viewer *one, const char *motion, const char *verb, float tempo, float size);
 
-/* Fades to a plan made by hand: the motion lab. */
+/* Fades to a plan made by hand: the motion lab. Its time 0 is when this shape was first moved by hand; what happens
+ * once (motion_about.one_shot) happens again with each call. */
 void viewer_move_plan(viewer *one, const motion_plan *plan);
 
 /* The joints of what is shown, for motion_plan_make. */
@@ -97,7 +98,7 @@ void viewer_part_color(const viewer *one, uint32_t part, uint8_t color[3]);
 typedef struct viewer_facts {
     uint32_t particles;
     bool float_targets;  /* the upper path */
-    double frame_cpu_ms; /* what the last viewer_frame took of this thread */
+    double frame_cpu_ms; /* what the last viewer_frame took of this thread, without the driver's drawing */
     uint64_t frames;
 } viewer_facts;
 

@@ -22,8 +22,10 @@ trap 'rm -r "$folder"' EXIT
 touch "$folder/horse.ply" "$folder/horse.png" "$folder/notes.txt"
 
 offers "generate" lumen g
+offers "view" lumen v
 offers "--help --version" lumen --
-offers "--parts --points" lumen generate horse --p
+offers "--points" lumen generate horse --po
+offers "--particles --parts" lumen generate horse --par
 offers "auto procedural" lumen generate horse --engine ""
 offers "standard" lumen generate horse --quality s
 offers "$folder/horse.ply $folder/horse.png" lumen generate horse -o "$folder/"

@@ -191,6 +191,23 @@ static void what_means_the_same_has_the_same_key(void **state)
     lumen_shape_free(red);
 }
 
+/* How wide a shape is for its height. */
+static float breadth(const char *text)
+{
+    lumen_shape *shape = make(text);
+    float wide = (shape->bounding_box_max[0] - shape->bounding_box_min[0]) /
+                 (shape->bounding_box_max[1] - shape->bounding_box_min[1]);
+    lumen_shape_free(shape);
+    return wide;
+}
+
+static void who_flies_has_spread_wings(void **state)
+{
+    (void)state;
+    assert_true(breadth("an owl flying") > 1.5f * breadth("an owl"));
+    assert_true(breadth("an owl sleeping") < 1.1f * breadth("an owl"));
+}
+
 static void a_wrong_request_is_refused_with_a_reason(void **state)
 {
     (void)state;
@@ -337,6 +354,7 @@ int main(void)
         cmocka_unit_test(fewer_parts_can_be_asked_for),
         cmocka_unit_test(a_merged_shape_is_the_same_shape),
         cmocka_unit_test(what_means_the_same_has_the_same_key),
+        cmocka_unit_test(who_flies_has_spread_wings),
         cmocka_unit_test(a_wrong_request_is_refused_with_a_reason),
         cmocka_unit_test(own_concepts_come_beside_the_shipped_ones),
         cmocka_unit_test(the_ending_of_the_name_chooses_the_format),

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <GLES3/gl3.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ studio studio_open(uint32_t width, uint32_t height, const viewer_options *option
 
 void studio_close(studio *room)
 {
+    assert_int_equal(glGetError(), GL_NO_ERROR); /* nothing that the test did was wrong */
     viewer_close(room->sculpture);
     offscreen_close(room->place);
     lumen_close(room->library);

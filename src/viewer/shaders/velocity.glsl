@@ -11,9 +11,8 @@ uniform sampler2D plan_a;
 uniform sampler2D plan_b;
 uniform float plan_blend;
 uniform float plan_now;
-uniform bool deforming; /* whether a plan moves anything: then normals move too */
 uniform int side;
-uniform int frame;
+uniform int rounds; /* 2: the normals are worked out anew, by a second look a little above the surface; else 1 */
 uniform float noise; /* acceleration */
 uniform float noise_time;
 uniform vec3 center;
@@ -28,21 +27,38 @@ const float RING_COS = 0.5, RING_SIN = 0.8660254; /* it stands up, toward the on
 
 layout(location = 0) out vec4 after;
 
+/* PLANS (0, 1 or 2) says how many plans are asked: three programs, because software renderers work out both sides of
+ * every `if`, and the motion is what costs most here. */
 vec3 target_of(vec3 home, int part, float attachment, float seed)
 {
-    if (ring.x > 0.5) {
-        /* Three currents, whole multiples of one angle, so that it may wrap around unseen. */
-        float angle = ring.y * (1.0 + floor(seed * 3.0));
-        float c = cos(angle), s = sin(angle);
-        vec3 turned = ring.z * vec3(c * home.x + s * home.z, home.y, c * home.z - s * home.x);
-        return vec3(turned.x, RING_COS * turned.y - RING_SIN * turned.z, RING_SIN * turned.y + RING_COS * turned.z);
-    }
-    if (!deforming)
-        return home;
+#if PLANS == 0
+    /* Three currents, whole multiples of one angle, so that it may wrap around unseen. */
+    float angle = ring.y * (1.0 + floor(seed * 3.0));
+    float c = cos(angle), s = sin(angle);
+    vec3 turned = ring.z * vec3(c * home.x + s * home.z, home.y, c * home.z - s * home.x);
+    turned = vec3(turned.x, RING_COS * turned.y - RING_SIN * turned.z, RING_SIN * turned.y + RING_COS * turned.z);
+    return ring.x > 0.5 ? turned : home;
+#else
     vec3 target = motion_move(plan_a, home, part, attachment, seed, plan_now);
-    if (plan_blend > 0.0)
-        target = mix(target, motion_move(plan_b, home, part, attachment, seed, plan_now), plan_blend);
+#if PLANS == 2
+    target = mix(target, motion_move(plan_b, home, part, attachment, seed, plan_now), plan_blend);
+#endif
     return target;
+#endif
+}
+
+vec3 force_at(vec3 position)
+{
+    vec3 force = pulse * (position - center);
+    if (noise > 0.0)
+        force += noise * motion_noise_curl(1.6 * position + vec3(0.0, 0.0, noise_time));
+    if (push > 0.0) {
+        vec3 beside = position - ray_origin;
+        beside -= ray_direction * dot(beside, ray_direction);
+        float square = dot(beside, beside);
+        force += push * exp(-square / (PUSH_RADIUS * PUSH_RADIUS)) * beside / (sqrt(square) + 0.02);
+    }
+    return force;
 }
 
 void main()
@@ -53,33 +69,23 @@ void main()
     vec4 before = texelFetch(velocities, at, 0);
     vec4 home = texelFetch(homes, at, 0);
     int part = int(texelFetch(paints, at, 0).a * 255.0 + 0.5);
-    vec3 target = target_of(home.xyz, part, home.w, seed);
+    vec4 bytes = texelFetch(normals, at, 0);
+    vec3 normal = bytes.xyz * 2.0 - 1.0;
 
-    vec3 force = vec3(0.0);
-    if (noise > 0.0)
-        force += noise * motion_noise_curl(1.6 * position + vec3(0.0, 0.0, noise_time));
-    if (pulse > 0.0)
-        force += pulse * (position - center);
-    if (push > 0.0) {
-        vec3 beside = position - ray_origin;
-        beside -= ray_direction * dot(beside, ray_direction);
-        float square = dot(beside, beside);
-        force += push * exp(-square / (PUSH_RADIUS * PUSH_RADIUS)) * beside / (sqrt(square) + 0.02);
+    vec3 target = home.xyz, beyond = vec3(0.0);
+    for (int round = 0; round < rounds; round++) {
+        vec3 moved = target_of(home.xyz + 0.01 * float(round) * normal, part, home.w, seed);
+        if (round == 0)
+            target = moved;
+        else
+            beyond = moved - target;
     }
 
     vec4 spring = spring_of(seed);
-    after.xyz = spring.x * (position - target) + spring.y * before.xyz + spring.z * force;
-
-    /* Normals go with the motion: by the difference to a neighboring point, for a quarter of the rows each frame. */
-    vec4 normal = texelFetch(normals, at, 0);
-    if (normal.a < 0.5) {
-        after.w = -1.0;
-    } else if (!deforming || ring.x > 0.5) {
-        after.w = normal_pack(normal.xyz * 2.0 - 1.0);
-    } else if ((((at.y >> 1) + frame) & 3) == 0) {
-        vec3 beyond = target_of(home.xyz + 0.01 * (normal.xyz * 2.0 - 1.0), part, home.w, seed) - target;
-        after.w = dot(beyond, beyond) > 1e-10 ? normal_pack(normalize(beyond)) : before.w;
-    } else {
-        after.w = before.w;
-    }
+    after.xyz = spring.x * (position - target) + spring.y * before.xyz + spring.z * force_at(position);
+#if PLANS == 0
+    after.w = bytes.a < 0.5 ? -1.0 : normal_pack(normal);
+#else
+    after.w = bytes.a < 0.5 ? -1.0 : dot(beyond, beyond) > 1e-10 ? normal_pack(normalize(beyond)) : before.w;
+#endif
 }
