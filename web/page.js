@@ -29,6 +29,7 @@ const history = openHistory({
 let order = null; // what is on the stage, or is to be
 let shape = null; // the best shape of it so far
 let asking = null; // AbortController of the request under way
+let opening = null; // the promise that there is an engine
 
 // ---- Saying things
 
@@ -77,10 +78,10 @@ function markFirstFrame() {
 }
 
 function put(next, better) {
-  shape = next;
-  window.lumenShape = next;
   if (better) stage.engine.refine(next);
   else stage.engine.show(next);
+  shape = next;
+  window.lumenShape = next;
   legend.color(ownColors());
   legend.fill(next.facts.part_names);
   document.body.classList.remove('idle');
@@ -90,6 +91,7 @@ function put(next, better) {
 
 // `from` says how the order came: 'word', 'address', 'history'.
 function make(wanted, from) {
+  if (!stage.engine) return void opening.then(() => make(wanted, from)); // it is opened anew, for more particles
   mark('entered');
   stopAsking();
   say('');
@@ -259,11 +261,9 @@ addEventListener('popstate', follow);
 // ---- Keys
 
 const look = useHands(stage, $('stage'), {
-  picked(part, event) {
+  picked(part) {
     legend.pick(part);
-    const name = part && shape ? plain(shape.facts.part_names[part - 1] ?? '') : '';
-    say(name);
-    if (event.pointerType !== 'touch' && !name) return;
+    say(part && shape ? plain(shape.facts.part_names[part - 1] ?? '') : '');
   },
   turned: () => turn($('turn').getAttribute('aria-pressed') !== 'true'),
 });
@@ -342,9 +342,15 @@ calm.addEventListener('change', () => {
   turn(!calm.matches);
 });
 
-async function openEngine() {
+function openEngine() {
+  opening = reopen();
+  return opening;
+}
+
+async function reopen() {
   const options = { side: side(), still: calm.matches, lower: false };
   const engine = await stage.open(options);
+  if (!engine) return; // another one is being opened
   window.lumenEngine = engine;
   engine.trueColors(natural());
   turn($('turn').getAttribute('aria-pressed') === 'true');
