@@ -154,8 +154,9 @@ async function ask() {
   try {
     const better = await service.ask({ text, seed, quality, points: number }, mine.signal, (news) => mine === asking && tellNews(news));
     if (mine !== asking) return;
-    // The same engine makes the same bytes everywhere: then the shape is here already.
-    if (!shape || shape.facts.text !== better.facts.text || better.facts.pipeline !== 'procedural') put(better, Boolean(shape));
+    // The same key of the same engine means the same bytes: then the shape is here already. Another key: a service with
+    // concepts of its own.
+    if (!shape || shape.facts.key !== better.facts.key || better.facts.pipeline !== 'procedural') put(better, Boolean(shape));
     say('');
   } catch (fault) {
     if (mine === asking && !mine.signal.aborted) refused(fault);

@@ -576,6 +576,21 @@ def a_better_shape_replaces_the_one_made_here():
 
 
 @test
+def a_service_with_concepts_of_its_own_is_believed():
+    with Host(options.page) as host:
+        host.on("GET", "/health/ready", ready("procedural"))
+        host.on("POST", "/generate", lambda ask: ask.answer(200, binary_message(*two_balls("a cat", "procedural")), "application/octet-stream"))
+        host.on("GET", "/shapes/00112233445566aa.glb", lambda ask: ask.answer(200, b"glTF of the service", "model/gltf-binary"))
+        with opened(base=host.url) as page:
+            say(page, "a cat")
+            until(page, "lumenShape.facts.key === '00112233445566aa'")
+            page.locator("#save summary").click()
+            with page.expect_download() as waiting:
+                page.locator("[data-file=glb]").click()
+            assert Path(waiting.value.path()).read_bytes() == b"glTF of the service", "what is saved is what is seen"
+
+
+@test
 def slow_engines_are_jobs_with_progress():
     with Host(options.page) as host:
         go, facts = threading.Event(), two_balls("a cat")
