@@ -57,7 +57,7 @@ export async function download(ending, { stage, shape, service, text, news }) {
   if (ending === 'png') blob = await picture(stage);
   else if (ending === 'webm') blob = await film(stage, news);
   else if (!shape) throw new Error('Say a word first: the ring is not a shape.');
-  else if (stage.engine.file && (ending === 'ply' || shape.facts.pipeline === 'procedural'))
+  else if (stage.engine.file && (shape.here || (ending === 'ply' && shape.facts.pipeline !== 'procedural')))
     blob = new Blob([stage.engine.file(shape, ending)], { type: TYPES[ending] });
   else if (service) blob = await service.file(shape.facts.key, ending);
   else throw new Error('This browser cannot make the file.');

@@ -23,8 +23,8 @@ const NO_MEMORY = 'This browser has no memory left for the sculptor; close some 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-// What a context is asked for: the viewer draws into targets of its own, so the canvas needs neither depth nor smoothing.
-const CONTEXT = { alpha: false, antialias: false, depth: false, stencil: false };
+// What a context is asked for: depth, by which the near side hides the far one; discs are smooth by themselves.
+const CONTEXT = { alpha: false, antialias: false, depth: true, stencil: false };
 
 // Opens the engine on a canvas that has no context yet. Options: side (side * side particles, 128 where nothing is said),
 // still (reduced motion), lower (do without float targets), woken (called when the picture must be drawn again for a

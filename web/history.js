@@ -32,7 +32,7 @@ export function openHistory({ list, none, forget, previous, next }) {
     at = -1;
     keep('history', []);
     paint();
-    none.focus();
+    forget.closest('details').querySelector('summary').focus();
   });
   paint();
 

@@ -26,11 +26,17 @@ export function decodeMessage(buffer) {
       buffer.byteLength !== start + 14 * n) throw strange();
   return {
     facts: check(JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, HEAD_BYTES, json)))),
-    positions: new Float32Array(buffer, start, 3 * n), // browsers run on little-endian machines alone
+    positions: finite(new Float32Array(buffer, start, 3 * n)), // browsers run on little-endian machines alone
     parts: new Uint8Array(buffer, start + 12 * n, n),
     attachments: weights(new Uint8Array(buffer, start + 13 * n, n)),
   };
 }
+
+// What is no number has no place.
+const finite = (positions) => {
+  if (!positions.every(Number.isFinite)) throw strange();
+  return positions;
+};
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
@@ -43,7 +49,7 @@ export function decodeObject(object) {
   const bytes = attachments === undefined ? null : bytesOf(attachments);
   return {
     facts,
-    positions: new Float32Array(xyz.buffer),
+    positions: finite(new Float32Array(xyz.buffer)),
     parts,
     ...(bytes?.length === parts.length && { attachments: weights(bytes) }),
   };

@@ -29,6 +29,7 @@ const history = openHistory({
 let order = null; // what is on the stage, or is to be
 let shape = null; // the best shape of it so far
 let asking = null; // AbortController of the request under way
+let opening = null; // the promise that there is an engine
 
 // ---- Saying things
 
@@ -77,10 +78,10 @@ function markFirstFrame() {
 }
 
 function put(next, better) {
-  shape = next;
-  window.lumenShape = next;
   if (better) stage.engine.refine(next);
   else stage.engine.show(next);
+  shape = next;
+  window.lumenShape = next;
   legend.color(ownColors());
   legend.fill(next.facts.part_names);
   document.body.classList.remove('idle');
@@ -90,6 +91,7 @@ function put(next, better) {
 
 // `from` says how the order came: 'word', 'address', 'history'.
 function make(wanted, from) {
+  if (!stage.engine) return void opening.then(() => make(wanted, from)); // it is opened anew, for more particles
   mark('entered');
   stopAsking();
   say('');
@@ -152,8 +154,9 @@ async function ask() {
   try {
     const better = await service.ask({ text, seed, quality, points: number }, mine.signal, (news) => mine === asking && tellNews(news));
     if (mine !== asking) return;
-    // The same engine makes the same bytes everywhere: then the shape is here already.
-    if (!shape || shape.facts.text !== better.facts.text || better.facts.pipeline !== 'procedural') put(better, Boolean(shape));
+    // The same key of the same engine means the same bytes: then the shape is here already. Another key: a service with
+    // concepts of its own.
+    if (!shape || shape.facts.key !== better.facts.key || better.facts.pipeline !== 'procedural') put(better, Boolean(shape));
     say('');
   } catch (fault) {
     if (mine === asking && !mine.signal.aborted) refused(fault);
@@ -259,11 +262,9 @@ addEventListener('popstate', follow);
 // ---- Keys
 
 const look = useHands(stage, $('stage'), {
-  picked(part, event) {
+  picked(part) {
     legend.pick(part);
-    const name = part && shape ? plain(shape.facts.part_names[part - 1] ?? '') : '';
-    say(name);
-    if (event.pointerType !== 'touch' && !name) return;
+    say(part && shape ? plain(shape.facts.part_names[part - 1] ?? '') : '');
   },
   turned: () => turn($('turn').getAttribute('aria-pressed') !== 'true'),
 });
@@ -342,9 +343,15 @@ calm.addEventListener('change', () => {
   turn(!calm.matches);
 });
 
-async function openEngine() {
+function openEngine() {
+  opening = reopen();
+  return opening;
+}
+
+async function reopen() {
   const options = { side: side(), still: calm.matches, lower: false };
   const engine = await stage.open(options);
+  if (!engine) return; // another one is being opened
   window.lumenEngine = engine;
   engine.trueColors(natural());
   turn($('turn').getAttribute('aria-pressed') === 'true');

@@ -10,6 +10,7 @@ export class Stage {
   #host;
   #canvas = null;
   #pending = 0;
+  #openings = 0;
   #watch = new ResizeObserver(() => this.#measure());
 
   engine = null;
@@ -31,18 +32,23 @@ export class Stage {
   // Opens the engine, with what is left where the browser lacks something: without WebGL 2 a flat picture, without
   // WebAssembly a flat picture of what a service makes. May be called again, for another number of particles.
   async open(options) {
+    const mine = ++this.#openings;
     this.engine?.close();
     this.engine = null;
     this.trouble = '';
+    let engine;
     if (typeof WebAssembly === 'undefined') {
       this.trouble = 'This browser does without WebAssembly, so shapes come from the service alone and are drawn flat. Allow it for this page, or take a newer browser.';
-      this.engine = openFlat(this.#renew(), null);
+      engine = openFlat(this.#renew(), null);
     } else {
-      this.engine = await openEngine(this.#renew(), { ...options, woken: () => this.wake() }).catch(async (fault) => {
+      engine = await openEngine(this.#renew(), { ...options, woken: () => this.wake() }).catch(async (fault) => {
         this.trouble = fault.message;
         return openFlat(this.#renew(), await openEngine(null).catch(() => null));
       });
     }
+    // Only the latest stays.
+    if (mine === this.#openings) this.engine = engine;
+    else engine.close();
     this.#measure();
     return this.engine;
   }

@@ -26,7 +26,7 @@ typedef struct points_program {
 struct painter {
     points_program light, veil, glow, part;
     GLuint night_program, background;
-    GLint night, aura, middle, extent, glow_part;
+    GLint night, aura, middle, extent, glow_part, pixels;
     GLuint nothing; /* a vertex array without arrays */
     GLuint glow_frame, glow_texture;
     GLuint pick_frame, pick_color, pick_depth;
@@ -86,9 +86,10 @@ lumen_status painter_open(painter **out, lumen_error *error)
         status = open_points(&one->part, "part", "#define PART\n", shader_draw_part, error);
     if (status == LUMEN_OK) {
         const char *const vertex[] = {TEXT(shader_whole), NULL};
-        const char *const fragment[] = {TEXT(shader_background), NULL};
         const char *const night[] = {TEXT(shader_night), NULL};
-        status = program_open("background", vertex, fragment, &one->background, error);
+        const char *const spread[] = {TEXT(shader_spread), NULL};
+        const char *const background[] = {TEXT(shader_background), NULL};
+        status = program_open("background", spread, background, &one->background, error);
         if (status == LUMEN_OK)
             status = program_open("night", vertex, night, &one->night_program, error);
     }
@@ -100,6 +101,7 @@ lumen_status painter_open(painter **out, lumen_error *error)
     one->aura = glGetUniformLocation(one->night_program, "aura");
     one->middle = glGetUniformLocation(one->night_program, "middle");
     one->glow_part = glGetUniformLocation(one->background, "glow_part");
+    one->pixels = glGetUniformLocation(one->background, "pixels");
     program_sampler(one->background, "glow", UNIT_GLOW);
     one->extent = glGetUniformLocation(one->night_program, "extent");
     glGenVertexArrays(1, &one->nothing);
@@ -174,13 +176,14 @@ static void draw_night(painter *one, const painter_scene *scene)
     draw_arrays(one, GL_TRIANGLES, 3);
 }
 
-static void draw_background(painter *one, float glow_width, float glow_height)
+static void draw_background(painter *one, const painter_scene *scene, float glow_width, float glow_height)
 {
     glDisable(GL_DEPTH_TEST);
     glDisable(GL_BLEND);
     glUseProgram(one->background);
     const float pixel = 1.0f / (float)GLOW_PIXELS;
     glUniform4f(one->glow_part, 0.5f * pixel, 0.5f * pixel, (glow_width - 0.5f) * pixel, (glow_height - 0.5f) * pixel);
+    glUniform2f(one->pixels, (float)scene->width, (float)scene->height);
     glActiveTexture(GL_TEXTURE0 + UNIT_GLOW);
     glBindTexture(GL_TEXTURE_2D, one->glow_texture);
     draw_arrays(one, GL_TRIANGLES, 3);
@@ -273,7 +276,7 @@ void painter_draw(painter *one, const painter_scene *scene, meter *time)
     double began = meter_now();
     glClear(GL_DEPTH_BUFFER_BIT);
     one->time.driver_ms += meter_now() - began;
-    draw_background(one, glow_width, glow_height);
+    draw_background(one, scene, glow_width, glow_height);
 
     glEnable(GL_DEPTH_TEST);
     glDepthFunc(GL_LESS);

@@ -22,6 +22,6 @@ void program_sampler(GLuint program, const char *name, GLint unit);
 /* The texts of shaders/, as tools/embed wrote them. */
 extern const unsigned char shader_particle[], shader_forces[], shader_velocity[], shader_position[], shader_whole[],
     shader_draw_vertex[], shader_draw_light[], shader_draw_glow[], shader_draw_veil[], shader_draw_part[],
-    shader_night[], shader_background[];
+    shader_night[], shader_spread[], shader_background[];
 
 #endif

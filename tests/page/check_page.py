@@ -27,7 +27,8 @@ from scipy.spatial import cKDTree
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "service"))
 from host import Host, binary_message, two_balls  # noqa: E402
-from service import Service, Tests, wait_for  # noqa: E402
+from service import Service, Tests  # noqa: E402
+from service import wait_for as wait_at_most  # noqa: E402
 
 tests = Tests("page")
 test = tests.test
@@ -40,6 +41,11 @@ options = None
 WINDOW = {"width": 640, "height": 400}
 MOVING = {"reduced_motion": "no-preference"}
 FORMED = "['settle', 'move'].includes(lumenEngine.phase())"
+
+
+def wait_for(what, condition, seconds=40):
+    """As long as a machine with other work may take."""
+    return wait_at_most(what, condition, seconds, every=0.02)
 
 
 # ---- A page and what is on it ---------------------------------------------------------------------------------
@@ -81,7 +87,7 @@ def resting(text):
         page.locator("#stage").focus()
         page.keyboard.press("0")
         page.mouse.move(320, 5)
-        wait_for("rest", lambda: rests(page), 40)
+        wait_for("rest", lambda: rests(page))
         yield page
 
 
@@ -112,9 +118,9 @@ WITHOUT_GL = """{ const get = HTMLCanvasElement.prototype.getContext;
     HTMLCanvasElement.prototype.getContext = function (kind, ...more) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...more); }; }"""
 
 
-def until(page, expression, seconds=40):
+def until(page, expression):
     """Waits until a JavaScript expression is true. (Playwright's own way needs what the page's policy forbids.)"""
-    return wait_for(expression, lambda: page.evaluate(expression), seconds, every=0.02)
+    return wait_for(expression, lambda: page.evaluate(expression))
 
 
 def say(page, text, formed=False):
@@ -182,7 +188,7 @@ def a_word_takes_shape():
     with moving() as page:
         assert page.evaluate("document.body.classList.contains('idle') && lumenEngine.phase() === 'idle'")
         say(page, "teapot")
-        mean, far = wait_for("the teapot", lambda: (lambda found: found if found[0] < 0.04 else None)(away(page)), 40)
+        mean, far = wait_for("the teapot", lambda: (lambda found: found if found[0] < 0.04 else None)(away(page)))
         positions, parts = particles(page)
         points, ids = shape(page)
         assert len(positions) == page.evaluate("lumenEngine.facts().particles") == 128 * 128
@@ -221,7 +227,7 @@ def a_new_word_may_interrupt_a_change_at_any_moment():
             until(page, f"lumenEngine.phase() === '{moment}'")
             say(page, "teapot")
         form(page)
-        wait_for("the teapot", lambda: away(page)[0] < 0.04, 40)
+        wait_for("the teapot", lambda: away(page)[0] < 0.04)
 
 
 @test
@@ -306,10 +312,12 @@ def orbit_zoom_and_keys_change_the_picture():
 
 
 def rests(page):
-    """Whether no frame is drawn any more."""
-    before = page.evaluate("lumenEngine.facts().frames")
-    page.wait_for_timeout(300)
-    return page.evaluate("lumenEngine.facts().frames") == before
+    """Whether no frame is drawn any more, though the browser would."""
+    return page.evaluate("""async () => {
+        const before = lumenEngine.facts().frames;
+        for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
+        return lumenEngine.facts().frames === before;
+    }""")
 
 
 @test
@@ -562,9 +570,24 @@ def a_better_shape_replaces_the_one_made_here():
             until(page, "lumenShape.facts.pipeline === 'partcrafter'")
             assert page.locator("#parts button").all_inner_texts() == ["left ball", "right ball"]
             expect(page.locator("#caption")).to_contain_text("partcrafter in 1.2 s")
-            wait_for("the balls", lambda: away(page)[0] < 0.05, 40)
+            wait_for("the balls", lambda: away(page)[0] < 0.05)
             asked = json.loads(host.asked("POST", "/generate")[0][3])
             assert asked["text"] == "a cat" and set(asked) == {"text", "seed", "quality", "points"}
+
+
+@test
+def a_service_with_concepts_of_its_own_is_believed():
+    with Host(options.page) as host:
+        host.on("GET", "/health/ready", ready("procedural"))
+        host.on("POST", "/generate", lambda ask: ask.answer(200, binary_message(*two_balls("a cat", "procedural")), "application/octet-stream"))
+        host.on("GET", "/shapes/00112233445566aa.glb", lambda ask: ask.answer(200, b"glTF of the service", "model/gltf-binary"))
+        with opened(base=host.url) as page:
+            say(page, "a cat")
+            until(page, "lumenShape.facts.key === '00112233445566aa'")
+            page.locator("#save summary").click()
+            with page.expect_download() as waiting:
+                page.locator("[data-file=glb]").click()
+            assert Path(waiting.value.path()).read_bytes() == b"glTF of the service", "what is saved is what is seen"
 
 
 @test
@@ -758,7 +781,7 @@ def with_the_network_cut_it_goes_on_and_opens_again():
         page.context.set_offline(True)
         expect(page.locator("#notice")).to_contain_text("No network")
         say(page, "teapot")
-        wait_for("the teapot", lambda: away(page)[0] < 0.04, 40)
+        wait_for("the teapot", lambda: away(page)[0] < 0.04)
         assert page.locator("#notice").get_attribute("class") in (None, "")
         # Not only the browser believes it: the service is gone.
         gone.stop()
@@ -1082,6 +1105,8 @@ def main():
         try:
             return tests.run(options.only)
         finally:
+            for manager, _ in kept.values():  # of a run of chosen tests
+                manager.__exit__(None, None, None)
             browser.close()
 
 

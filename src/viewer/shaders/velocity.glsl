@@ -73,13 +73,16 @@ void main()
     vec3 normal = bytes.xyz * 2.0 - 1.0;
 
     vec3 target = home.xyz, beyond = vec3(0.0);
-    for (int round = 0; round < rounds; round++) {
+    /* Not a `for`: software renderers would go through it once more than asked, under a mask of nobody. */
+    int round = 0;
+    do {
         vec3 moved = target_of(home.xyz + 0.01 * float(round) * normal, part, home.w, seed);
         if (round == 0)
             target = moved;
         else
             beyond = moved - target;
-    }
+        round++;
+    } while (round < rounds);
 
     vec4 spring = spring_of(seed);
     after.xyz = spring.x * (position - target) + spring.y * before.xyz + spring.z * force_at(position);
