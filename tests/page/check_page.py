@@ -231,7 +231,11 @@ def a_new_word_may_interrupt_a_change_at_any_moment():
                     field.form.requestSubmit();
                 };
                 say(word);
-                while (lumenEngine.phase() !== moment) await new Promise(requestAnimationFrame);
+                const late = performance.now() + 30000;
+                while (lumenEngine.phase() !== moment) {
+                    if (performance.now() > late) throw new Error(`no ${moment} within 30 s`);
+                    await new Promise((go) => setTimeout(go, 5));
+                }
                 say(next);
             }""", ["horse", moment, "teapot"])
         form(page)
