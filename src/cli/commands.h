@@ -23,6 +23,10 @@ int command_models(int count, char **arguments);
 /* "lumen: MESSAGE" on standard error. Returns `status`. */
 int complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same for what getopt_long did not take: `found` is ':' (no value behind `word`) or '?' (no such option). Reads
+ * getopt's optopt. Returns EXIT_USAGE. */
+int complain_about_option(const char *command, int found, const char *word);
+
 /* Flushes standard output; a full disk turns success into failure. (A closed pipe ends the program by SIGPIPE.) */
 int finish_output(int status);
 

@@ -128,12 +128,8 @@ static int read_options(int count, char **arguments, image_options *options)
         int option = getopt_long(count, arguments, ":o:h", names, NULL);
         if (option == -1)
             break;
-        if (option == ':')
-            return complain(EXIT_USAGE, "%s needs a value behind it; see lumen image --help", arguments[optind - 1]);
-        if (option == '?')
-            return optopt > 0 && optopt < 256
-                       ? complain(EXIT_USAGE, "there is no option -%c; see lumen image --help", optopt)
-                       : complain(EXIT_USAGE, "there is no option %s; see lumen image --help", arguments[optind - 1]);
+        if (option == ':' || option == '?')
+            return complain_about_option("image", option, arguments[optind - 1]);
         if (!apply(options, option == 'h' ? OPTION_HELP : option, optarg))
             return EXIT_USAGE;
     }

@@ -126,13 +126,8 @@ int options_read(int count, char **arguments, generate_options *options)
         int option = getopt_long(count, arguments, ":o:h", names, NULL);
         if (option == -1)
             break;
-        if (option == ':')
-            return complain(EXIT_USAGE, "%s needs a value behind it; see lumen generate --help", arguments[optind - 1]);
-        if (option == '?')
-            return optopt > 0 && optopt < 256
-                       ? complain(EXIT_USAGE, "there is no option -%c; see lumen generate --help", optopt)
-                       : complain(EXIT_USAGE, "there is no option %s; see lumen generate --help",
-                                  arguments[optind - 1]);
+        if (option == ':' || option == '?')
+            return complain_about_option("generate", option, arguments[optind - 1]);
         if (!apply(options, option == 'h' ? OPTION_HELP : option, optarg))
             return EXIT_USAGE;
     }

@@ -106,14 +106,8 @@ static int read_options(int count, char **arguments, pregenerate_options *option
         int option = getopt_long(count, arguments, ":h", option_names, NULL);
         if (option == -1)
             break;
-        if (option == ':')
-            return complain(EXIT_USAGE, "%s needs a value behind it; see lumen pregenerate --help",
-                            arguments[optind - 1]);
-        if (option == '?')
-            return optopt > 0 && optopt < 256
-                       ? complain(EXIT_USAGE, "there is no option -%c; see lumen pregenerate --help", optopt)
-                       : complain(EXIT_USAGE, "there is no option %s; see lumen pregenerate --help",
-                                  arguments[optind - 1]);
+        if (option == ':' || option == '?')
+            return complain_about_option("pregenerate", option, arguments[optind - 1]);
         folder_given = folder_given || option == OPTION_CACHE_DIR;
         if (!apply(options, option == 'h' ? OPTION_HELP : option, optarg))
             return EXIT_USAGE;

@@ -198,12 +198,8 @@ static int read_options(int count, char **arguments, pull_settings *settings)
     opterr = 0;
     optind = 1;
     for (int option; (option = getopt_long(count, arguments, ":h", option_names, NULL)) != -1;) {
-        if (option == ':')
-            return complain(EXIT_USAGE, "%s needs a value behind it; see lumen pull --help", arguments[optind - 1]);
-        if (option == '?')
-            return optopt > 0 && optopt < 256
-                       ? complain(EXIT_USAGE, "there is no option -%c; see lumen pull --help", optopt)
-                       : complain(EXIT_USAGE, "there is no option %s; see lumen pull --help", arguments[optind - 1]);
+        if (option == ':' || option == '?')
+            return complain_about_option("pull", option, arguments[optind - 1]);
         if (!apply(settings, option == 'h' ? OPTION_HELP : option, optarg))
             return EXIT_USAGE;
     }

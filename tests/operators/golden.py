@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes golden.h: what PyTorch makes of the inputs that test_golden.c makes too.
 
-    python3 -m venv /tmp/torch-venv && /tmp/torch-venv/bin/pip install torch --index-url CPU_WHEELS
-    /tmp/torch-venv/bin/python tests/operators/golden.py > tests/operators/golden.h
+    python3 -m venv VENV && VENV/bin/pip install torch    # outside the repository
+    VENV/bin/python tests/operators/golden.py > tests/operators/golden.h
 
 Only results are stored; inputs and weights come from `pattern`, which is exact in f32 and the same in C. Results are
 computed in f64 and stored in f32. Pictures are (N, H, W, C) in the file and (N, C, H, W) in PyTorch.
