@@ -10,12 +10,15 @@ log is printed as TAP comments. Every line of the log must be a JSON object, whi
 
 import argparse
 import base64
+import faulthandler
 import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -313,10 +316,15 @@ class Command:
 class Tests:
     """Functions marked with @tests.test, in order; run prints TAP. Those marked with @tests.patient wait for a deadline most
     of the time: they begin in the background when the others do, and are reported at the end. What a test returns is printed
-    as a comment; a text that begins with "skipped" says that it did not run."""
+    as a comment; a text that begins with "skipped" says that it did not run.
 
-    def __init__(self, name):
+    `overdue` is called, from another thread, when a test has taken `seconds`: it takes away what the test waits for, so
+    that one test fails instead of all that would come after it. Where it waited is printed, and it is begun once more,
+    because a browser may stop by itself; a test that hangs twice has failed."""
+
+    def __init__(self, name, overdue=None, seconds=120):
         self.name = name
+        self.overdue, self.seconds = overdue, seconds
         self.functions = []
         self.waiting = []
 
@@ -328,14 +336,29 @@ class Tests:
         self.waiting.append(function)
         return function
 
-    def outcome(self, function):
+    def outcome(self, function, again=True):
         """(whether it passed, what there is to say, seconds)."""
         began = time.monotonic()
+        rescued = threading.Event()
+        alarm = threading.Timer(self.seconds, self.rescue, [rescued]) if self.overdue else None
         try:
+            if alarm:
+                alarm.start()
             return True, function(), time.monotonic() - began
         except Exception as fault:
+            if rescued.is_set() and again:
+                return self.outcome(function, again=False)
             reason = str(fault) if isinstance(fault, AssertionError) and str(fault) else traceback.format_exc()
             return False, reason, time.monotonic() - began
+        finally:
+            if alarm:
+                alarm.cancel()
+
+    def rescue(self, rescued):
+        rescued.set()
+        print(f"#   nothing came of it in {self.seconds} seconds; it waits here:", flush=True)
+        faulthandler.dump_traceback(file=sys.stdout)
+        self.overdue()
 
     def run(self, only=()):
         failed = 0
