@@ -118,8 +118,16 @@ vec3 motion_move(const motion_plan *plan, vec3 home, uint32_t part, float attach
 void motion_move_all(const motion_plan *plan, uint32_t count, const float *homes, const uint8_t *parts,
                      const float *attachments, const float *seeds, float now, float *targets);
 
+/* Which primitives the rows of parts hold, and row 0, as bits: 1 << primitive. */
+typedef struct motion_among {
+    uint32_t parts, whole;
+} motion_among;
+
+motion_among motion_plan_among(const motion_plan *plan);
+
 /* The GLSL twin: the source of `vec3 motion_move(sampler2D plan, vec3 home, int part, float attachment, float seed,
- * float now)`, `vec3 motion_noise_curl(vec3)` and what they need; no #version, no main. */
+ * float now)`, `vec3 motion_noise_curl(vec3)` and what they need; no #version, no main. With MOTION_AMONG_PARTS and
+ * MOTION_AMONG_WHOLE defined ahead of it as the bits of motion_among, it can do these primitives and no others. */
 const char *motion_glsl(void);
 
 /* The divergence-free noise that the flows and the particle engine share (after Bridson et al. 2007, "Curl-noise for

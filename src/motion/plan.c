@@ -6,6 +6,22 @@ void motion_plan_clear(motion_plan *plan)
         plan->rows[k] = motion_row_usual(MOTION_NONE, vec3_make(0.0f, 0.0f, 0.0f));
 }
 
+motion_among motion_plan_among(const motion_plan *plan)
+{
+    motion_among among = {0};
+    for (uint32_t k = 0; k < MOTION_ROWS; k++) {
+        float primitive = plan->rows[k].primitive;
+        if (!(primitive > -0.5f && primitive < (float)MOTION_PRIMITIVES - 0.5f))
+            continue;
+        uint32_t bit = 1u << (uint32_t)(primitive + 0.5f);
+        if (k == 0)
+            among.whole |= bit;
+        else
+            among.parts |= bit;
+    }
+    return among;
+}
+
 /* A cyclic row begins at 0 of the new time, at the phase that it has then; a one-shot keeps its beginning. */
 static void rebase(motion_row *row, float seconds)
 {

@@ -4,7 +4,12 @@
 //     vec3 motion_move(sampler2D plan, vec3 home, int part, float attachment, float seed, float now);
 //     vec3 motion_noise_curl(vec3 at);
 //
-// and names that all begin with motion_.
+// and names that all begin with motion_. Who knows which primitives the plans hold may define, as bits, those of the parts'
+// rows (MOTION_AMONG_PARTS) and that of row 0 (MOTION_AMONG_WHOLE) ahead of it: software renderers work out every branch.
+#ifndef MOTION_AMONG_PARTS
+#define MOTION_AMONG_PARTS 0x7fff
+#define MOTION_AMONG_WHOLE 0x7fff
+#endif
 precision highp float;
 precision highp int;
 precision highp sampler2D;
@@ -331,41 +336,46 @@ vec3 motion_pendulum(motion_row row, vec3 at, vec3 rest, float attachment)
     return motion_rotate_about(row, at, row.amplitude * motion_wave_of(row, cycle) * MOTION_TURNS_OF_RADIANS);
 }
 
-vec3 motion_move_by(motion_row row, vec3 at, vec3 rest, float attachment, float seed)
+bool motion_is(motion_row row, int among, int primitive)
 {
-    if (row.primitive < 0)
-        return at;
-    vec3 moved;
+    return (among & (1 << primitive)) != 0 && row.primitive == primitive;
+}
+
+/* `among` is constant at each call, so that a compiler drops what cannot be met. */
+vec3 motion_move_by(motion_row row, int among, vec3 at, vec3 rest, float attachment, float seed)
+{
+    vec3 moved = at;
     float t = clamp(row.progress - row.stagger * attachment, 0.0, 1.0);
-    if (row.primitive < 8) {
-        if (row.primitive < 4) {
-            if (row.primitive < 2)
-                moved = row.primitive == 0 ? motion_oscillate_bend(row, at, rest, attachment)
-                                           : motion_oscillate_translate(row, at, rest, attachment);
-            else
-                moved = row.primitive == 2 ? motion_arc_translate(row, at, t) : motion_rigid_rotate(row, at, rest);
-        } else {
-            if (row.primitive < 6)
-                moved = row.primitive == 4 ? motion_spring_settle(row, at, t) : motion_radial_burst(row, at, t, seed);
-            else
-                moved = row.primitive == 6 ? motion_radial_contract(row, at, t) : motion_spiral(row, at, attachment);
-        }
-    } else {
-        if (row.primitive < 12) {
-            if (row.primitive < 10)
-                moved = row.primitive == 8 ? motion_laminar_flow(row, at, rest, seed)
-                                           : motion_curl_noise_flow(row, at, rest);
-            else
-                moved = row.primitive == 10 ? motion_brownian_scatter(row, at, t, seed)
-                                            : motion_wave_propagate(row, at, rest);
-        } else {
-            if (row.primitive < 14)
-                moved = row.primitive == 12 ? motion_stretch_along_axis(row, at, attachment)
-                                            : motion_twist(row, at, rest, attachment);
-            else
-                moved = motion_pendulum(row, at, rest, attachment);
-        }
-    }
+    if (motion_is(row, among, 0))
+        moved = motion_oscillate_bend(row, at, rest, attachment);
+    if (motion_is(row, among, 1))
+        moved = motion_oscillate_translate(row, at, rest, attachment);
+    if (motion_is(row, among, 2))
+        moved = motion_arc_translate(row, at, t);
+    if (motion_is(row, among, 3))
+        moved = motion_rigid_rotate(row, at, rest);
+    if (motion_is(row, among, 4))
+        moved = motion_spring_settle(row, at, t);
+    if (motion_is(row, among, 5))
+        moved = motion_radial_burst(row, at, t, seed);
+    if (motion_is(row, among, 6))
+        moved = motion_radial_contract(row, at, t);
+    if (motion_is(row, among, 7))
+        moved = motion_spiral(row, at, attachment);
+    if (motion_is(row, among, 8))
+        moved = motion_laminar_flow(row, at, rest, seed);
+    if (motion_is(row, among, 9))
+        moved = motion_curl_noise_flow(row, at, rest);
+    if (motion_is(row, among, 10))
+        moved = motion_brownian_scatter(row, at, t, seed);
+    if (motion_is(row, among, 11))
+        moved = motion_wave_propagate(row, at, rest);
+    if (motion_is(row, among, 12))
+        moved = motion_stretch_along_axis(row, at, attachment);
+    if (motion_is(row, among, 13))
+        moved = motion_twist(row, at, rest, attachment);
+    if (motion_is(row, among, 14))
+        moved = motion_pendulum(row, at, rest, attachment);
     return at + clamp(moved - at, -4.0, 4.0);
 }
 
@@ -381,7 +391,9 @@ vec3 motion_move(sampler2D plan, vec3 home, int part, float attachment, float se
     if (!(far.x <= 16.0 && far.y <= 16.0 && far.z <= 16.0 && abs(attachment) <= 2.0 && abs(seed) <= 2.0))
         return home;
     vec3 at = home;
-    if (part > 0 && part < 33)
-        at = motion_move_by(motion_read_row(plan, part, now), home, home, attachment, seed);
-    return motion_move_by(motion_read_row(plan, 0, now), at, home, attachment, seed);
+    if (MOTION_AMONG_PARTS != 0 && part > 0 && part < 33)
+        at = motion_move_by(motion_read_row(plan, part, now), MOTION_AMONG_PARTS, home, home, attachment, seed);
+    if (MOTION_AMONG_WHOLE != 0)
+        at = motion_move_by(motion_read_row(plan, 0, now), MOTION_AMONG_WHOLE, at, home, attachment, seed);
+    return at;
 }

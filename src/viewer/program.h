@@ -7,6 +7,8 @@
 #ifndef LUMEN_VIEWER_PROGRAM_H
 #define LUMEN_VIEWER_PROGRAM_H
 
+#include <stdbool.h>
+
 #include <GLES3/gl3.h>
 
 #include "base/error.h"
@@ -15,6 +17,18 @@
  * Textures are bound by program_sampler. The caller deletes the program. */
 lumen_status program_open(const char *name, const char *const *vertex, const char *const *fragment, GLuint *out,
                           lumen_error *error);
+
+/* The same in two steps, for a program that is not needed at once: compilers may work meanwhile. program_finish waits
+ * for them; the caller deletes the program whether it fails or not. 0: no context. */
+GLuint program_begin(const char *const *vertex, const char *const *fragment);
+lumen_status program_finish(const char *name, GLuint program, lumen_error *error);
+
+/* Whether the driver can say, by program_is_done, that program_finish would not wait (KHR_parallel_shader_compile). */
+bool program_can_tell(void);
+bool program_is_done(GLuint program);
+
+/* Whether the context has an extension, by its name without "GL_". */
+bool program_has_extension(const char *name);
 
 /* Tells the sampler `name` of the program which texture unit it reads. */
 void program_sampler(GLuint program, const char *name, GLint unit);

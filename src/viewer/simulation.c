@@ -3,19 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "viewer/program.h"
 #include "viewer/simulation_inside.h"
 
 bool simulation_has_float_targets(void)
 {
-    GLint count = 0;
-    glGetIntegerv(GL_NUM_EXTENSIONS, &count);
-    for (GLint i = 0; i < count; i++) {
-        const GLubyte *name = glGetStringi(GL_EXTENSIONS, (GLuint)i);
-        /* Browsers leave the prefix out. */
-        if (name != NULL && strstr((const char *)name, "EXT_color_buffer_float") != NULL)
-            return true;
-    }
-    return false;
+    return program_has_extension("EXT_color_buffer_float");
 }
 
 GLuint simulation_texture(uint32_t width, uint32_t height, GLenum inside, GLenum type, const void *pixels)

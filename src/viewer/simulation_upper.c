@@ -35,13 +35,8 @@ static void find_places(upper_pass *pass)
         *all[i].place = glGetUniformLocation(pass->program, all[i].name);
 }
 
-static lumen_status open_pass(upper_pass *pass, const char *name, const char *const *fragment, uint32_t side,
-                              lumen_error *error)
+void upper_prepare(upper_pass *pass, uint32_t side)
 {
-    const char *const vertex[] = {TEXT(shader_whole), NULL};
-    lumen_status status = program_open(name, vertex, fragment, &pass->program, error);
-    if (status != LUMEN_OK)
-        return status;
     static const struct {
         const char *name;
         GLint unit;
@@ -55,7 +50,6 @@ static lumen_status open_pass(upper_pass *pass, const char *name, const char *co
         program_sampler(pass->program, samplers[i].name, samplers[i].unit);
     glUniform1i(glGetUniformLocation(pass->program, "side"), (GLint)side);
     find_places(pass);
-    return LUMEN_OK;
 }
 
 static lumen_status open_target(GLuint texture, GLuint *frame, lumen_error *error)
@@ -99,15 +93,15 @@ lumen_status upper_open(simulation *one, lumen_error *error)
     }
     glBindFramebuffer(GL_FRAMEBUFFER, (GLuint)outside);
 
-    static const char *const plans[3] = {"#define PLANS 0\n", "#define PLANS 1\n", "#define PLANS 2\n"};
-    const char *const position[] = {TEXT(shader_particle), TEXT(shader_forces), TEXT(shader_position), NULL};
-    for (int i = 0; i < 3 && status == LUMEN_OK; i++) {
-        const char *const velocity[] = {plans[i],      TEXT(shader_particle), TEXT(shader_forces),
-                                        motion_glsl(), TEXT(shader_velocity), NULL};
-        status = open_pass(&one->velocity_passes[i], "velocity", velocity, side, error);
+    if (status == LUMEN_OK)
+        status = velocity_open(&one->velocity, side, error);
+    if (status == LUMEN_OK) {
+        const char *const vertex[] = {TEXT(shader_whole), NULL};
+        const char *const position[] = {TEXT(shader_particle), TEXT(shader_forces), TEXT(shader_position), NULL};
+        status = program_open("position", vertex, position, &one->position_pass.program, error);
     }
     if (status == LUMEN_OK)
-        status = open_pass(&one->position_pass, "position", position, side, error);
+        upper_prepare(&one->position_pass, side);
     return status;
 }
 
@@ -120,8 +114,7 @@ void upper_close(simulation *one)
     glDeleteTextures(1, &one->normals);
     glDeleteTextures(2, one->plans);
     glDeleteVertexArrays(1, &one->nothing);
-    for (int i = 0; i < 3; i++)
-        glDeleteProgram(one->velocity_passes[i].program);
+    velocity_close(&one->velocity);
     glDeleteProgram(one->position_pass.program);
 }
 
@@ -140,6 +133,7 @@ void upper_home(simulation *one, const particle_homes *homes)
 
 void upper_plan(simulation *one, int which, const motion_plan *plan)
 {
+    one->among[which] = motion_plan_among(plan);
     fill(UNIT_PLAN_A + which, one->plans[which], 4, MOTION_ROWS, GL_FLOAT, plan);
 }
 
@@ -192,7 +186,13 @@ void upper_step(simulation *one, const particle_forces *forces, meter *time)
     bind(UNIT_PLAN_B, one->plans[1]);
 
     const spring_step *loose = &forces->loose, *tight = &forces->tight;
-    const upper_pass *pass = &one->velocity_passes[!forces->deforming ? 0 : forces->blend > 0.0f ? 2 : 1];
+    int plans = !forces->deforming ? 0 : forces->blend > 0.0f ? 2 : 1;
+    motion_among among = one->among[0];
+    if (plans == 2) {
+        among.parts |= one->among[1].parts;
+        among.whole |= one->among[1].whole;
+    }
+    const upper_pass *pass = velocity_choose(&one->velocity, plans, among, one->side, one->frame);
     glUseProgram(pass->program);
     glUniform1f(pass->arrival, forces->arrival);
     glUniform4f(pass->spring_loose, loose->position, loose->velocity, loose->force, 0.0f);
