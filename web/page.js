@@ -80,13 +80,13 @@ function markFirstFrame() {
 function put(next, better) {
   if (better) stage.engine.refine(next);
   else stage.engine.show(next);
+  stage.now();
   shape = next;
   window.lumenShape = next;
   legend.color(ownColors());
   legend.fill(next.facts.part_names);
   document.body.classList.remove('idle');
   caption();
-  stage.wake();
 }
 
 // `from` says how the order came: 'word', 'address', 'history'.
@@ -106,16 +106,16 @@ function make(wanted, from) {
   mark('made');
   $('word').removeAttribute('aria-invalid');
   order = wanted;
-  document.title = `${order.text} · Lumen`;
-  if (from !== 'address' && location.hash !== writeLink(order)) window.history.pushState(null, '', writeLink(order));
-  history.add(order, from === 'history');
-  $('lab').href = `lab.html${writeLink(order)}`;
-  $('another').disabled = false;
   if (local) {
     local.here = true;
     markFirstFrame();
     put(local, false);
   }
+  document.title = `${order.text} · Lumen`;
+  if (from !== 'address' && location.hash !== writeLink(order)) window.history.pushState(null, '', writeLink(order));
+  history.add(order, from === 'history');
+  $('lab').href = `lab.html${writeLink(order)}`;
+  $('another').disabled = false;
   ask();
 }
 
@@ -225,6 +225,7 @@ $('later').addEventListener('click', () => {
 const side = () => Number($('side').value);
 const points = () => Math.min(side() ** 2, 65536);
 
+$('word').addEventListener('input', () => stage.typing());
 $('say').addEventListener('submit', (event) => {
   event.preventDefault();
   speech.stop();
@@ -353,6 +354,7 @@ async function reopen() {
   const engine = await stage.open(options);
   if (!engine) return; // another one is being opened
   window.lumenEngine = engine;
+  window.lumenStage = stage;
   engine.trueColors(natural());
   turn($('turn').getAttribute('aria-pressed') === 'true');
   if (shape) put(shape, false);

@@ -1,8 +1,13 @@
 // The stage: the canvas, the engine in it, and the loop that calls it. The loop runs only as long as the next picture
-// differs from this one, and not while the page is out of sight: quiet on the machine.
+// differs from this one, and not while the page is out of sight: quiet on the machine. Where graphics are made by the
+// processor a frame takes longer than a turn of the screen; then no second one is asked for before the first is there,
+// and while somebody types the machine is kept free for what comes next.
 
 import { openEngine } from './engine.js';
 import { openFlat } from './flat.js';
+
+const SLOW = 20; // milliseconds: a frame that took longer was made by the processor
+const TYPING = 600; // milliseconds that a pause between two letters may last
 
 const RATIO_MOST = 2; // finer screens get no finer picture: nobody sees it, and it costs four times as much
 
@@ -11,6 +16,11 @@ export class Stage {
   #canvas = null;
   #pending = 0;
   #openings = 0;
+  #gl = null;
+  #fence = null; // passed when the last frame is there
+  #asked = 0; // when it was asked for
+  #took = 0; // how long the one before took
+  #typed = -Infinity;
   #watch = new ResizeObserver(() => this.#measure());
 
   engine = null;
@@ -47,8 +57,11 @@ export class Stage {
       });
     }
     // Only the latest stays.
-    if (mine === this.#openings) this.engine = engine;
-    else engine.close();
+    if (mine === this.#openings) {
+      this.engine = engine;
+      this.#gl = this.#canvas.getContext('webgl2');
+      this.#fence = null;
+    } else engine.close();
     this.#measure();
     return this.engine;
   }
@@ -79,7 +92,42 @@ export class Stage {
 
   // Something changed: draw.
   wake() {
-    if (!this.#pending && !document.hidden && this.engine) this.#pending = requestAnimationFrame((time) => this.#frame(time));
+    if (!this.#pending && !document.hidden && this.engine) this.#pending = requestAnimationFrame((time) => this.#turn(time));
+  }
+
+  // Whether the picture stays as it is.
+  get rests() {
+    return !this.#pending;
+  }
+
+  // A letter was typed.
+  typing() {
+    this.#typed = performance.now();
+  }
+
+  // Whether the frame before is there, and nothing more urgent than the next one.
+  #free() {
+    if (!this.#gl) return true;
+    const now = performance.now();
+    if (this.#fence) {
+      if (!this.#gl.isContextLost() && this.#gl.getSyncParameter(this.#fence, this.#gl.SYNC_STATUS) !== this.#gl.SIGNALED) return false;
+      this.#gl.deleteSync(this.#fence);
+      this.#fence = null;
+      this.#took = now - this.#asked;
+    }
+    return this.#took < SLOW || now - this.#typed > TYPING;
+  }
+
+  // Draws what was just asked for without waiting for the screen's next turn.
+  now() {
+    this.#typed = -Infinity;
+    if (!document.hidden) this.#frame(performance.now());
+  }
+
+  #turn(time) {
+    this.#pending = 0;
+    if (this.#free()) this.#frame(time);
+    else this.wake();
   }
 
   #frame(time) {
@@ -88,8 +136,14 @@ export class Stage {
     if (!this.engine) return;
     let again = false;
     for (const call of this.before) again = call() || again;
+    this.#asked = performance.now();
     again = this.engine.frame(time / 1000) || again;
     for (const call of this.after) call();
-    if (again) this.wake();
+    if (!again) {
+      this.#fence = null; // how long it takes is not seen while nobody looks
+      return;
+    }
+    if (this.#gl && !this.#fence) this.#fence = this.#gl.fenceSync(this.#gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    this.wake();
   }
 }

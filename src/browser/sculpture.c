@@ -24,7 +24,7 @@ bool browser_see(browser *one, uint32_t side, bool still, bool lower)
                    "this browser shows no WebGL 2; switch hardware acceleration on, or take a newer one");
         return false;
     }
-    viewer_options options = {.side = side, .still = still, .without_float_targets = lower};
+    viewer_options options = {.side = side, .live = true, .still = still, .without_float_targets = lower};
     if (viewer_open(&options, &one->sculpture, &one->error) == LUMEN_OK)
         return true;
     browser_look_away(one);

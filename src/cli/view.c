@@ -466,7 +466,7 @@ static lumen_status open_all(view *one, lumen *library, const char *motions, lum
     uint32_t points = side * side < LUMEN_POINTS_MIN   ? LUMEN_POINTS_MIN
                       : side * side > LUMEN_POINTS_MAX ? LUMEN_POINTS_MAX
                                                        : side * side;
-    const viewer_options options = {.side = side, .still = one->options->still, .motions = motions};
+    const viewer_options options = {.side = side, .live = true, .still = one->options->still, .motions = motions};
     lumen_status status = window_open("lumen", WIDTH, HEIGHT, &one->place, error);
     if (status == LUMEN_OK)
         status = viewer_open(&options, &one->sculpture, error);

@@ -24,7 +24,7 @@ GLuint simulation_texture(uint32_t width, uint32_t height, GLenum inside, GLenum
     return texture;
 }
 
-lumen_status simulation_open(uint32_t side, bool lower, simulation **out, lumen_error *error)
+lumen_status simulation_open(uint32_t side, bool lower, bool live, simulation **out, lumen_error *error)
 {
     *out = NULL;
     simulation *one = calloc(1, sizeof *one);
@@ -32,6 +32,7 @@ lumen_status simulation_open(uint32_t side, bool lower, simulation **out, lumen_
         return lumen_fail_memory(error, "the particles");
     one->side = side;
     one->lower = lower;
+    one->velocity.live = live;
     motion_plan_clear(&one->plan[0]);
     motion_plan_clear(&one->plan[1]);
     one->positions[0] = simulation_texture(side, side, GL_RGBA32F, GL_FLOAT, NULL);
@@ -78,6 +79,11 @@ void simulation_plan(simulation *one, int which, const motion_plan *plan)
     one->plan[which] = *plan;
     if (!one->lower)
         upper_plan(one, which, plan);
+}
+
+bool simulation_is_prepared(simulation *one)
+{
+    return one->lower || upper_is_prepared(one);
 }
 
 void simulation_step(simulation *one, const particle_forces *forces, meter *time)

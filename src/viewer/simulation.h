@@ -49,8 +49,9 @@ typedef struct particle_textures {
 /* Whether this context can draw into float textures. */
 bool simulation_has_float_targets(void);
 
-/* `side` is a power of two. `lower` takes the lower path. Errors: LUMEN_ERROR_MEMORY, LUMEN_ERROR_FAILED. */
-lumen_status simulation_open(uint32_t side, bool lower, simulation **out, lumen_error *error);
+/* `side` is a power of two. `lower` takes the lower path. `live`: never waits for the driver's compiler. Errors:
+ * LUMEN_ERROR_MEMORY, LUMEN_ERROR_FAILED. */
+lumen_status simulation_open(uint32_t side, bool lower, bool live, simulation **out, lumen_error *error);
 void simulation_close(simulation *one);
 
 /* Copies new homes to the graphics processor. The lower path goes on reading `homes`, which therefore has to stay. */
@@ -58,6 +59,10 @@ void simulation_home(simulation *one, const particle_homes *homes);
 
 /* Plan 0 or 1. */
 void simulation_plan(simulation *one, int which, const motion_plan *plan);
+
+/* Whether a step from plan 0 to plan 1 finds a program of its own; begins to make it if not. Only of live ones may the
+ * answer be no; the step then takes a slower program that does the same. */
+bool simulation_is_prepared(simulation *one);
 
 /* `time` is told what the driver took. */
 void simulation_step(simulation *one, const particle_forces *forces, meter *time);

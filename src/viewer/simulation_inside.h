@@ -41,6 +41,7 @@ typedef struct narrow_program {
 typedef struct velocity_programs {
     upper_pass full[3];
     narrow_program narrow[NARROW_PROGRAMS];
+    bool live;     /* never waits for a program */
     bool can_tell; /* see program_can_tell */
 } velocity_programs;
 
@@ -71,6 +72,7 @@ struct simulation {
 /* Normals follow the motion a quarter of the rows at a time. */
 enum { NORMAL_STRIPS = 4 };
 
+bool upper_is_prepared(simulation *one);
 lumen_status upper_open(simulation *one, lumen_error *error);
 void upper_close(simulation *one);
 void upper_home(simulation *one, const particle_homes *homes);
@@ -81,7 +83,8 @@ lumen_status upper_read(simulation *one, float *positions, lumen_error *error);
 lumen_status velocity_open(velocity_programs *programs, uint32_t side, lumen_error *error);
 void velocity_close(velocity_programs *programs);
 
-/* The program for `plans` (0, 1, 2) of them, which hold the primitives `among`, in frame `frame`. */
+/* The program for `plans` (0, 1, 2) of them, which hold the primitives `among`, in frame `frame`; NULL while it is
+ * being made, then the full one of as many plans does the same. */
 const upper_pass *velocity_choose(velocity_programs *programs, int plans, motion_among among, uint32_t side,
                                   uint32_t frame);
 

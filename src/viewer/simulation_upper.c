@@ -166,6 +166,18 @@ static void draw_strips(const simulation *one, const upper_pass *pass, bool defo
     glDisable(GL_SCISSOR_TEST);
 }
 
+static motion_among among_both(const simulation *one)
+{
+    return (motion_among){one->among[0].parts | one->among[1].parts, one->among[0].whole | one->among[1].whole};
+}
+
+bool upper_is_prepared(simulation *one)
+{
+    /* The one for what comes after, too. */
+    velocity_choose(&one->velocity, 1, one->among[1], one->side, one->frame);
+    return velocity_choose(&one->velocity, 2, among_both(one), one->side, one->frame) != NULL;
+}
+
 void upper_step(simulation *one, const particle_forces *forces, meter *time)
 {
     int from = one->now, to = 1 - from;
@@ -187,12 +199,10 @@ void upper_step(simulation *one, const particle_forces *forces, meter *time)
 
     const spring_step *loose = &forces->loose, *tight = &forces->tight;
     int plans = !forces->deforming ? 0 : forces->blend > 0.0f ? 2 : 1;
-    motion_among among = one->among[0];
-    if (plans == 2) {
-        among.parts |= one->among[1].parts;
-        among.whole |= one->among[1].whole;
-    }
-    const upper_pass *pass = velocity_choose(&one->velocity, plans, among, one->side, one->frame);
+    const upper_pass *pass =
+        velocity_choose(&one->velocity, plans, plans == 2 ? among_both(one) : one->among[0], one->side, one->frame);
+    if (pass == NULL)
+        pass = &one->velocity.full[plans];
     glUseProgram(pass->program);
     glUniform1f(pass->arrival, forces->arrival);
     glUniform4f(pass->spring_loose, loose->position, loose->velocity, loose->force, 0.0f);

@@ -73,13 +73,14 @@ static narrow_program *find(velocity_programs *programs, int plans, motion_among
 const upper_pass *velocity_choose(velocity_programs *programs, int plans, motion_among among, uint32_t side,
                                   uint32_t frame)
 {
-    if (plans == 0)
-        return &programs->full[0];
+    if (plans == 0 || (among.parts | among.whole) == 0)
+        return &programs->full[0]; /* nothing moves */
     narrow_program *one = find(programs, plans, among, frame);
     one->used = frame;
     if (!one->ready && !one->bad) {
         one->asked++;
-        bool done = programs->can_tell ? program_is_done(one->pass.program) : one->asked > PATIENCE;
+        bool done =
+            !programs->live || (programs->can_tell ? program_is_done(one->pass.program) : one->asked > PATIENCE);
         if (done) {
             one->ready = program_finish("velocity", one->pass.program, NULL) == LUMEN_OK;
             one->bad = !one->ready;
@@ -87,5 +88,5 @@ const upper_pass *velocity_choose(velocity_programs *programs, int plans, motion
                 upper_prepare(&one->pass, side);
         }
     }
-    return one->ready ? &one->pass : &programs->full[plans];
+    return one->ready ? &one->pass : one->bad ? &programs->full[plans] : NULL;
 }

@@ -20,6 +20,7 @@ static const float TIGHT_RATE = 17.0f;    /* radians a second: what has overshot
 static const float TIGHT_DAMPING = 0.62f; /* of critical: some overshoot */
 static const float SOFT_RATE = 6.0f;      /* just after a refinement */
 static const float LOOSE_RATE = 1.1f, LOOSE_DAMPING = 0.9f, DRAG = 0.6f;
+static const float HELD_SECONDS = 0.4f;    /* that a motion waits for its program at most */
 static const float REBASE_SECONDS = 64.0f; /* a float of seconds is kept below twice this */
 static const float PUSH = 34.0f;
 static const float LIGHT_SECONDS = 0.12f; /* time constant of highlights */
@@ -55,6 +56,7 @@ struct viewer {
     int shown;
     motion_joints joints[2];
     wanted_motion wanted[2];
+    float held;  /* seconds that the next motion has waited for its program */
     bool moving; /* the wanted motion of what is shown has begun */
     motion_fade fade;
 
@@ -137,7 +139,7 @@ lumen_status viewer_open(const viewer_options *options, viewer **out, lumen_erro
     for (int i = 0; i < 2 && status == LUMEN_OK; i++)
         status = homes_open(one->side, &one->homes[i], error);
     if (status == LUMEN_OK)
-        status = simulation_open(one->side, lower, &one->particles, error);
+        status = simulation_open(one->side, lower, options->live, &one->particles, error);
     if (status == LUMEN_OK)
         status = painter_open(&one->paint, error);
     if (status == LUMEN_OK) {
@@ -386,6 +388,26 @@ static bool advance_lights(viewer *one, float seconds)
     return change > 0.0f;
 }
 
+static void give_plans(viewer *one)
+{
+    for (int which = 0; which < 2; which++)
+        if (one->fade.changed[which]) {
+            simulation_plan(one->particles, which, &one->fade.plans[which]);
+            one->fade.changed[which] = false;
+        }
+}
+
+/* A new plan begins to show when there are programs for it. Until then the particles are still on their way, or move as
+ * before. */
+static void advance_fade(viewer *one, float seconds)
+{
+    give_plans(one);
+    bool begins = one->fade.fading && one->fade.progress == 0.0f;
+    one->held = begins && !simulation_is_prepared(one->particles) ? one->held + seconds : 0.0f;
+    if (one->held == 0.0f || one->held > HELD_SECONDS)
+        fade_advance(&one->fade, seconds);
+}
+
 static void step_particles(viewer *one, float seconds)
 {
     const particle_homes *homes = &one->homes[one->shown];
@@ -413,11 +435,7 @@ static void step_particles(viewer *one, float seconds)
         forces.ray_origin = view.eye;
         forces.ray_direction = orbit_ray(&view, one->width, one->height, one->pointer_x, one->pointer_y);
     }
-    for (int which = 0; which < 2; which++)
-        if (one->fade.changed[which]) {
-            simulation_plan(one->particles, which, &one->fade.plans[which]);
-            one->fade.changed[which] = false;
-        }
+    give_plans(one);
     simulation_step(one->particles, &forces, &one->time);
 }
 
@@ -494,7 +512,7 @@ bool viewer_frame(viewer *one, double seconds_now)
     bool stands = one->way.phase == VIEWER_SETTLE || one->way.phase == VIEWER_MOVE;
     if (stands && !one->way.ring && !one->moving && !one->still)
         begin_motion(one);
-    fade_advance(&one->fade, seconds);
+    advance_fade(one, seconds);
     one->repainted = fminf(1.0f, one->repainted + seconds / REPAINT_SECONDS);
     changes |= orbit_advance(&one->camera, seconds, one->way.ring, one->still);
     if (!one->still)

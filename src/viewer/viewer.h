@@ -25,8 +25,10 @@ typedef struct viewer viewer;
 typedef struct viewer_options {
     uint32_t side;              /* side * side particles: 64, 128 (the usual), 256, 512 or 1024; 0: 128 */
     bool without_float_targets; /* take the lower path although the upper one would work */
-    bool still;                 /* reduced motion: shapes change by fading, nothing moves by itself */
-    const char *motions;        /* text of additional motion templates; NULL: none */
+    bool live;           /* somebody watches: nothing waits for the driver's compiler, and a movement may begin some
+                          * frames later for it; without it, what is drawn depends on the time alone */
+    bool still;          /* reduced motion: shapes change by fading, nothing moves by itself */
+    const char *motions; /* text of additional motion templates; NULL: none */
 } viewer_options;
 
 /* Errors: LUMEN_ERROR_UNAVAILABLE without a usable context, LUMEN_ERROR_INVALID (motions), LUMEN_ERROR_MEMORY,

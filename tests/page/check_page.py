@@ -309,10 +309,26 @@ def another_one_is_of_the_same_kind_and_not_the_same():
 def from_enter_to_the_first_moving_particle():
     with moving() as page:
         times = []
+        # A frame is there when its pixels can be read, not when it was asked for.
+        page.evaluate("""() => {
+            const frame = lumenEngine.frame.bind(lumenEngine), gl = document.querySelector('#stage canvas').getContext('webgl2');
+            let last;
+            lumenEngine.frame = (time) => {
+                const again = frame(time);
+                if (last !== lumenTimings.made) {
+                    last = lumenTimings.made;
+                    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+                    window.drawn = performance.now();
+                }
+                return again;
+            };
+        }""")
         for text in ("cat", "a horse galloping", "dragon", "bicycle", "the bird flies", "castle", "owl"):
-            say(page, text)
-            until(page, "lumenTimings.moved > lumenTimings.entered")
-            times.append(page.evaluate("[lumenTimings.made - lumenTimings.entered, lumenTimings.moved - lumenTimings.entered]"))
+            page.locator("#word").fill("")
+            page.keyboard.type(text, delay=70)
+            page.keyboard.press("Enter")
+            until(page, "window.drawn > lumenTimings.entered")
+            times.append(page.evaluate("[lumenTimings.made - lumenTimings.entered, drawn - lumenTimings.entered]"))
         made, moved = (statistics.median(column) for column in zip(*times))
         # A bound that a busy machine with software graphics keeps; what is aimed at is 50 ms.
         assert moved < 2000, times
@@ -352,7 +368,7 @@ def rests(page):
     return page.evaluate("""async () => {
         const before = lumenEngine.facts().frames;
         for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
-        return lumenEngine.facts().frames === before;
+        return lumenStage.rests && lumenEngine.facts().frames === before;
     }""")
 
 
