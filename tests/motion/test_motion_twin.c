@@ -35,14 +35,15 @@ static GLuint make_shader(GLenum kind, const char *const *texts, GLsizei count)
     return shader;
 }
 
-static GLuint make_program(const char *fragment)
+/* `defines` go ahead of the motion. */
+static GLuint make_program(const char *defines, const char *fragment)
 {
     static const char *const vertex[] = {
         "#version 300 es\n"
         "void main() { gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, 0.0, 1.0); }"};
-    const char *const texts[] = {"#version 300 es\n", motion_glsl(), fragment};
+    const char *const texts[] = {"#version 300 es\n", defines, motion_glsl(), fragment};
     GLuint program = glCreateProgram();
-    GLuint shaders[2] = {make_shader(GL_VERTEX_SHADER, vertex, 1), make_shader(GL_FRAGMENT_SHADER, texts, 3)};
+    GLuint shaders[2] = {make_shader(GL_VERTEX_SHADER, vertex, 1), make_shader(GL_FRAGMENT_SHADER, texts, 4)};
     for (int i = 0; i < 2; i++) {
         glAttachShader(program, shaders[i]);
         glDeleteShader(shaders[i]);
@@ -126,7 +127,7 @@ static bool open_twin(twin *out, const char *fragment)
         offscreen_close(out->place);
         return false;
     }
-    out->program = make_program(fragment);
+    out->program = make_program("", fragment);
     out->target = make_texture(SIDE, SIDE, NULL);
     glGenFramebuffers(1, &out->frame_buffer);
     glBindFramebuffer(GL_FRAMEBUFFER, out->frame_buffer);
@@ -173,6 +174,45 @@ static double difference(vec3 moved, const float *pixel)
     return x > y ? (x > z ? x : z) : (y > z ? y : z);
 }
 
+/* The largest distance between where a program moves random points by a plan and where C does. */
+static double compare(GLuint program, const motion_plan *plan, random_state *random)
+{
+    static points all;
+    make_points(&all, random);
+    float now = 60.0f * random_float(random) * random_float(random);
+    GLuint textures[3];
+    static const char *const names[3] = {"plan", "homes", "others"};
+    textures[0] = make_texture(4, MOTION_ROWS, &plan->rows[0].primitive);
+    textures[1] = make_texture(SIDE, SIDE, all.homes);
+    textures[2] = make_texture(SIDE, SIDE, all.others);
+    glUseProgram(program);
+    for (GLuint i = 0; i < 3; i++) {
+        glActiveTexture(GL_TEXTURE0 + i);
+        glBindTexture(GL_TEXTURE_2D, textures[i]);
+        glUniform1i(glGetUniformLocation(program, names[i]), (GLint)i);
+    }
+    glUniform1f(glGetUniformLocation(program, "now"), now);
+    draw_and_read();
+    glDeleteTextures(3, textures);
+    double worst = 0.0;
+    int worst_at = 0;
+    for (int i = 0; i < POINTS; i++) {
+        const float *home = &all.homes[4 * i];
+        vec3 moved = motion_move(plan, vec3_make(home[0], home[1], home[2]), (uint32_t)all.others[4 * i], home[3],
+                                 all.others[4 * i + 1], now);
+        double off = difference(moved, &pixels[4 * i]);
+        assert_true(off >= 0.0);
+        if (off > worst) {
+            worst = off;
+            worst_at = i;
+        }
+    }
+    if (worst > 1e-4)
+        fail_msg("whole body %g, part's row %g: %g apart at %g seconds", (double)plan->rows[0].primitive,
+                 (double)plan->rows[(int)all.others[4 * worst_at]].primitive, worst, (double)now);
+    return worst;
+}
+
 static void glsl_moves_every_point_where_c_moves_it(void **state)
 {
     (void)state;
@@ -181,48 +221,44 @@ static void glsl_moves_every_point_where_c_moves_it(void **state)
         print_message("no OpenGL ES 3.0 with float targets here\n");
         skip();
     }
-    static points all;
     static motion_plan plan;
     random_state random = random_seed(7);
-    double worst_of_all = 0.0;
+    double worst = 0.0;
     for (int round = 0; round < 4 * MOTION_PRIMITIVES; round++) {
-        int whole = round % (MOTION_PRIMITIVES + 1) - 1;
-        make_points(&all, &random);
-        make_plan(&plan, whole, &random);
-        float now = 60.0f * random_float(&random) * random_float(&random);
-        GLuint textures[3];
-        static const char *const names[3] = {"plan", "homes", "others"};
-        textures[0] = make_texture(4, MOTION_ROWS, &plan.rows[0].primitive);
-        textures[1] = make_texture(SIDE, SIDE, all.homes);
-        textures[2] = make_texture(SIDE, SIDE, all.others);
-        for (GLuint i = 0; i < 3; i++) {
-            glActiveTexture(GL_TEXTURE0 + i);
-            glBindTexture(GL_TEXTURE_2D, textures[i]);
-            glUniform1i(glGetUniformLocation(gpu.program, names[i]), (GLint)i);
-        }
-        glUniform1f(glGetUniformLocation(gpu.program, "now"), now);
-        draw_and_read();
-        glDeleteTextures(3, textures);
-        double worst = 0.0;
-        int worst_at = 0;
-        for (int i = 0; i < POINTS; i++) {
-            const float *home = &all.homes[4 * i];
-            vec3 moved = motion_move(&plan, vec3_make(home[0], home[1], home[2]), (uint32_t)all.others[4 * i], home[3],
-                                     all.others[4 * i + 1], now);
-            double off = difference(moved, &pixels[4 * i]);
-            assert_true(off >= 0.0);
-            if (off > worst) {
-                worst = off;
-                worst_at = i;
-            }
-        }
-        if (worst > 1e-4)
-            fail_msg("whole body %d, part's row %g: %g apart at %g seconds", whole,
-                     (double)plan.rows[(int)all.others[4 * worst_at]].primitive, worst, (double)now);
-        if (worst > worst_of_all)
-            worst_of_all = worst;
+        make_plan(&plan, round % (MOTION_PRIMITIVES + 1) - 1, &random);
+        worst = fmax(worst, compare(gpu.program, &plan, &random));
     }
-    print_message("largest difference of %d points: %.2g\n", 4 * MOTION_PRIMITIVES * POINTS, worst_of_all);
+    print_message("largest difference of %d points: %.2g\n", 4 * MOTION_PRIMITIVES * POINTS, worst);
+    close_twin(&gpu);
+}
+
+static void a_program_of_the_plans_own_primitives_moves_as_c_does(void **state)
+{
+    (void)state;
+    twin gpu;
+    if (!open_twin(&gpu, mover)) {
+        print_message("no OpenGL ES 3.0 with float targets here\n");
+        skip();
+    }
+    static motion_plan plan;
+    random_state random = random_seed(11);
+    for (int round = 0; round < 2 * MOTION_PRIMITIVES; round++) {
+        int one = round % MOTION_PRIMITIVES, other = (one + 1 + round / 2) % MOTION_PRIMITIVES;
+        motion_plan_clear(&plan);
+        if (round % 3 != 0)
+            plan.rows[0] = random_row(other, &random);
+        for (int k = 1; k < MOTION_ROWS; k += 2)
+            plan.rows[k] = random_row(k % 4 == 1 ? one : other, &random);
+        motion_among among = motion_plan_among(&plan);
+        assert_int_equal(among.parts, (1u << one) | (1u << other));
+        assert_int_equal(among.whole, round % 3 != 0 ? 1u << other : 0u);
+        char defines[96];
+        snprintf(defines, sizeof defines, "#define MOTION_AMONG_PARTS 0x%x\n#define MOTION_AMONG_WHOLE 0x%x\n",
+                 among.parts, among.whole);
+        GLuint program = make_program(defines, mover);
+        compare(program, &plan, &random);
+        glDeleteProgram(program);
+    }
     close_twin(&gpu);
 }
 
@@ -304,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(glsl_moves_every_point_where_c_moves_it),
+        cmocka_unit_test(a_program_of_the_plans_own_primitives_moves_as_c_does),
         cmocka_unit_test(glsl_and_c_have_the_same_noise),
         cmocka_unit_test(glsl_leaves_hostile_rows_and_points_alone_as_c_does),
     };

@@ -17,7 +17,8 @@
 enum { SMALL = 32 };
 
 static const viewer_options upper = {.side = SMALL}, lower = {.side = SMALL, .without_float_targets = true},
-                            quiet = {.side = SMALL, .still = true}, tiny = {.side = 16};
+                            quiet = {.side = SMALL, .still = true}, live = {.side = SMALL, .live = true},
+                            tiny = {.side = 16};
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------- */
 
@@ -206,10 +207,9 @@ static float travel(studio *room, uint32_t part, uint32_t other)
     return (float)(sum / count);
 }
 
-static void a_flying_bird_moves_its_wings_and_not_its_head(void **state)
+static void bird_flies(const viewer_options *options)
 {
-    (void)state;
-    studio room = studio_open(16, 16, &upper);
+    studio room = studio_open(16, 16, options);
     lumen_shape *bird = studio_shape(&room, "the bird flies", 2048);
     viewer_show(room.sculpture, bird);
     studio_run(&room, 2.5);
@@ -221,6 +221,19 @@ static void a_flying_bird_moves_its_wings_and_not_its_head(void **state)
     assert_true(wing > 3.0f * head);
     lumen_shape_free(bird);
     studio_close(&room);
+}
+
+static void a_flying_bird_moves_its_wings_and_not_its_head(void **state)
+{
+    (void)state;
+    bird_flies(&upper);
+}
+
+/* Who watches does not wait for programs; the motion comes all the same. */
+static void it_flies_too_while_somebody_watches(void **state)
+{
+    (void)state;
+    bird_flies(&live);
 }
 
 static void another_motion_fades_in_without_a_pop(void **state)
@@ -491,6 +504,7 @@ int main(void)
         cmocka_unit_test(a_refinement_does_not_dissolve),
         cmocka_unit_test(broken_shapes_are_shown_without_harm),
         cmocka_unit_test(a_flying_bird_moves_its_wings_and_not_its_head),
+        cmocka_unit_test(it_flies_too_while_somebody_watches),
         cmocka_unit_test(another_motion_fades_in_without_a_pop),
         cmocka_unit_test(both_paths_agree),
         cmocka_unit_test(days_pass_without_harm_to_the_motion),
