@@ -11,7 +11,8 @@ How the two are made equal: same browser, same canvas, same number of particles 
 (RGBA32F), a velocity pass and a position pass, the same function of curl noise (one octave; the peer's shader includes
 src/motion/primitives.glsl), the same camera, and discs of the same size in pixels: the peer is given the positions, the
 matrix, the radius and the focal length that Lumen drew its last frame with. Each frame is waited for by reading a pixel.
-What Lumen draws beyond (a pass of depth that hides the far side, light on normals, the glow, the mirror, the
+"points" is the peer with nothing else; "glowing" has three.js's own pass for glow behind it, as programs that want to look
+like light do. What Lumen draws beyond the points (a pass of depth that hides the far side, light on normals, the glow, the mirror, the
 background; for "a horse galloping" motion by a plan and moving normals) is part of its time.
 """
 import argparse
@@ -145,30 +146,32 @@ def measure(browser, base, side, name, text, options):
     passes = cost_of_passes(watched, frames, options.rounds) if options.passes else None
     watched.close()
     ours, _ = open_page(browser, f"{base}/page/ours.html", size)
-    peer, about = open_page(browser, f"{base}/page/peer.html", {**size, "noise": 0.35, **scene})
+    peer, about = open_page(browser, f"{base}/page/peer.html", {**size, "noise": 0.35, "glow": False, **scene})
+    glowing, _ = open_page(browser, f"{base}/page/peer.html", {**size, "noise": 0.35, "glow": True, **scene})
+    pages = {"ours": ours, "peer": peer, "glowing": glowing}
     if options.pictures:
         options.pictures.mkdir(parents=True, exist_ok=True)
-        for page, who in ((ours, "ours"), (peer, "peer")):
+        for who, page in pages.items():
             page.evaluate("() => window.measure(2)")
             page.screenshot(path=options.pictures / f"{side}-{'ring' if not text else 'horse'}-{who}.png")
-    whole, own = {"ours": [], "peer": []}, {"ours": [], "peer": []}
-    work = {"ours": [], "peer": []}
+    whole, own, work = ({who: [] for who in pages} for _ in range(3))
     for _ in range(options.rounds):
-        for who, page in (("ours", ours), ("peer", peer)):
+        for who, page in pages.items():
             page.bring_to_front()
             page.evaluate("() => window.measure(2)")
             result, spent = work_of(page, frames)
             work[who].append(spent)
             whole[who] += result["whole"]
             own[who] += result["own"]
-    ours.close()
-    peer.close()
+    for page in pages.values():
+        page.close()
     middle = {who: statistics.median(values) for who, values in whole.items()}
     worked = {who: statistics.median(values) for who, values in work.items()}
     called = {who: statistics.median(values) for who, values in own.items()}
-    print(f"| {name} | {side * side:,} | {middle['ours']:.2f} | {middle['peer']:.2f} | {middle['ours'] / middle['peer']:.2f} "
-          f"| {worked['ours']:.1f} | {worked['peer']:.1f} | {worked['ours'] / worked['peer']:.2f} "
-          f"| {called['ours']:.3f} | {called['peer']:.3f} | {facts['floatTargets']} |", flush=True)
+    print(f"| {name} | {side * side:,} "
+          f"| {' | '.join(f'{middle[who]:.1f}' for who in pages)} | {' | '.join(f'{worked[who]:.1f}' for who in pages)} "
+          f"| {worked['ours'] / worked['peer']:.2f} | {worked['ours'] / worked['glowing']:.2f} "
+          f"| {called['ours']:.3f} | {called['peer']:.3f} |", flush=True)
     return about, passes
 
 
@@ -200,9 +203,8 @@ def main():
         print(f"{datetime.date.today()}, {processor()}, {len(os.sched_getaffinity(0))} cores, "
               f"Chromium {browser.version} (headless, software GL), three.js {THREE}, canvas {options.width} x "
               f"{options.height}; medians of {options.rounds} rounds taking turns\n")
-        print("| scene | particles | ours, ms a frame | three.js, ms | ours / three.js | ours, processor ms "
-              "| three.js, processor ms | ours / three.js | our JavaScript and WebAssembly, ms "
-              "| three.js's JavaScript, ms | float targets |\n" + "|---" * 11 + "|")
+        print("| scene | particles | ours, ms a frame | points | glowing | ours, processor ms | points | glowing "
+              "| ours / points | ours / glowing | our JavaScript and WebAssembly, ms | three.js's JavaScript, ms |\n" + "|---" * 12 + "|")
         for side in (int(text) for text in options.sizes.split(",")):
             for name, text in SCENES.items():
                 _, passes = measure(browser, base, side, name, text, options)

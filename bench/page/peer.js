@@ -1,11 +1,15 @@
 // The peer of bench/page.py: particles in float textures as a program on three.js does them, with its
 // GPUComputationRenderer: a velocity pass (a spring to the target, curl noise, drag), a position pass, and points drawn
-// as soft discs. Count, canvas, camera, the size of each disc in pixels and the function of the noise are Lumen's.
+// as soft discs; where it is asked to glow, three.js's own way to do that behind them (UnrealBloomPass). Count, canvas, camera, the size of each disc in pixels and the function of the noise are Lumen's.
 import {
   AddEquation, BufferAttribute, BufferGeometry, CustomBlending, DataTexture, FloatType, Matrix4, NearestFilter, OneFactor,
-  OneMinusSrcAlphaFactor, PerspectiveCamera, Points, RGBAFormat, RawShaderMaterial, GLSL3, Scene, WebGLRenderer, REVISION,
+  OneMinusSrcAlphaFactor, PerspectiveCamera, Points, RGBAFormat, RawShaderMaterial, GLSL3, Scene, Vector2, WebGLRenderer, REVISION,
 } from 'three';
 import { GPUComputationRenderer } from 'three/addons/misc/GPUComputationRenderer.js';
+import { EffectComposer } from 'three/addons/postprocessing/EffectComposer.js';
+import { RenderPass } from 'three/addons/postprocessing/RenderPass.js';
+import { UnrealBloomPass } from 'three/addons/postprocessing/UnrealBloomPass.js';
+import { OutputPass } from 'three/addons/postprocessing/OutputPass.js';
 
 const VELOCITY = `
 uniform sampler2D targets;
@@ -60,7 +64,7 @@ void main() {
 
 const canvas = document.getElementById('canvas');
 const pixel = new Uint8Array(4);
-let renderer, compute, positions, velocities, scene, camera, material, gl;
+let renderer, compute, positions, velocities, scene, camera, material, composer, gl;
 let seconds = 0;
 
 function textureOf(side, xyz) {
@@ -107,7 +111,7 @@ function makePoints(side, { view_projection: matrix, radius, focal, smallest }) 
   return points;
 }
 
-window.start = async ({ side, width, height, noise, uniforms, positions: flat }) => {
+window.start = async ({ side, width, height, noise, glow, uniforms, positions: flat }) => {
   canvas.width = width;
   canvas.height = height;
   renderer = new WebGLRenderer({ canvas, antialias: false, alpha: false, depth: false, stencil: false });
@@ -135,6 +139,12 @@ window.start = async ({ side, width, height, noise, uniforms, positions: flat })
   scene = new Scene();
   scene.add(makePoints(side, uniforms));
   camera = new PerspectiveCamera();
+  if (glow) {
+    composer = new EffectComposer(renderer);
+    composer.addPass(new RenderPass(scene, camera));
+    composer.addPass(new UnrealBloomPass(new Vector2(width, height), 0.6, 0.5, 0.0));
+    composer.addPass(new OutputPass());
+  }
   window.measure(3);
   return { version: REVISION };
 };
@@ -145,7 +155,8 @@ function frame() {
   compute.compute();
   material.uniforms.positions.value = compute.getCurrentRenderTarget(positions).texture;
   renderer.setRenderTarget(null);
-  renderer.render(scene, camera);
+  if (composer) composer.render();
+  else renderer.render(scene, camera);
 }
 
 function wait() {
