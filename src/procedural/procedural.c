@@ -23,6 +23,15 @@ const sculpt_concept *procedural_concept(const sculpt_library *library, const ch
     return entry != NULL ? entry : sculpt_find_concept(library, PROCEDURAL_ABSTRACT);
 }
 
+uint32_t procedural_part_count(const sculpt_library *library, const words_phrase *phrase)
+{
+    const sculpt_concept *entry = procedural_concept(library, phrase->concept_name);
+    uint32_t count = entry == NULL ? 1 : sculpt_part_count(entry);
+    if (count < 1)
+        return 1;
+    return count > LUMEN_REQUEST_PARTS_MAX ? LUMEN_REQUEST_PARTS_MAX : count;
+}
+
 /* A name of the library as people write it: "palm_tree" is "palm tree". */
 static char *spoken_name(arena *memory, const char *name)
 {

@@ -28,4 +28,8 @@ procedural_engine procedural_engine_make(const sculpt_library *library);
  * when the library lacks even that. */
 const sculpt_concept *procedural_concept(const sculpt_library *library, const char *name);
 
+/* How many parts a shape of that phrase should have when the request does not say: as many as the template of its
+ * concept, but 1 at least and LUMEN_REQUEST_PARTS_MAX at most. The usual number for engines that must be told one. */
+uint32_t procedural_part_count(const sculpt_library *library, const words_phrase *phrase);
+
 #endif

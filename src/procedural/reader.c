@@ -425,3 +425,13 @@ const char *sculpt_template_name(const sculpt_concept *entry)
 {
     return entry->shape->name;
 }
+
+uint32_t sculpt_part_count(const sculpt_concept *entry)
+{
+    return entry->shape->part_count;
+}
+
+const char *sculpt_part_name(const sculpt_concept *entry, uint32_t index)
+{
+    return entry->shape->parts[index].name;
+}

@@ -47,4 +47,8 @@ const char *sculpt_concept_name(const sculpt_concept *entry);
 bool sculpt_is_added(const sculpt_concept *entry);
 const char *sculpt_template_name(const sculpt_concept *entry);
 
+/* The parts of its template: how many, at most LUMEN_PARTS_MAX, and their names in order. */
+uint32_t sculpt_part_count(const sculpt_concept *entry);
+const char *sculpt_part_name(const sculpt_concept *entry, uint32_t index);
+
 #endif
