@@ -1,5 +1,5 @@
 /*
- * brick.h: the lattice in bricks of 4×4×4 corners, inside the iso-surface room.
+ * brick.h: the lattice in bricks of 4×4×4 corners, inside the geometry room (isosurface.h and surface.h).
  *
  * Which corners lie inside is one bit each, so that a brick's corners are one 64-bit word and the cells
  * that the surface crosses fall out of a few shifts. Bit x + 4y + 16z of brick (i, j, k) is the corner
@@ -92,6 +92,15 @@ static inline float lattice_coordinate(const isosurface_lattice *lattice, int ax
 {
     return lattice->origin[axis] + lattice->cell * at;
 }
+
+/* Checks the lattice and lays out a grid over it: counts, steps and the cleared `inside`; nothing else is set. The
+ * lattice must outlive the grid, and `result` is only looked at: it must be another arena. */
+lumen_status brick_grid_open(const isosurface_lattice *lattice, arena *scratch, const arena *result, brick_grid *grid,
+                             lumen_error *error);
+
+/* Writes which corners of brick `index` (ends[0]) and of its neighbors at the far side along x, y, z end an edge that
+ * starts in this brick and is cut. Returns whether any is. */
+bool brick_cut_ends(const brick_grid *grid, size_t index, uint64_t ends[4]);
 
 /* Fills grid->inside (and known, values) by asking the field near its surface only. The arrays are
  * allocated by the caller and cleared. Counts what it asked in *evaluations. */

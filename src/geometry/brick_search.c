@@ -238,9 +238,7 @@ static lumen_status list_add(brick_list *list, arena *scratch, size_t brick, lum
     return LUMEN_OK;
 }
 
-/* Writes which corners of a brick and of its three far neighbors end an edge of this brick that is cut.
- * Returns whether any is. */
-static bool ends_of_cut_edges(const brick_grid *grid, size_t index, uint64_t ends[4])
+bool brick_cut_ends(const brick_grid *grid, size_t index, uint64_t ends[4])
 {
     uint64_t own = grid->inside[index];
     uint64_t far_x = grid->inside[index + grid->step[0]];
@@ -275,7 +273,7 @@ static lumen_status ask_missing_ends(brick_search_state *search, size_t index, b
 {
     const brick_grid *grid = search->grid;
     uint64_t ends[4];
-    if (!ends_of_cut_edges(grid, index, ends))
+    if (!brick_cut_ends(grid, index, ends))
         return LUMEN_OK;
     for (int i = 0; i < 4; i++) {
         size_t at = index + (i == 0 ? 0 : grid->step[i - 1]);

@@ -28,9 +28,8 @@ static lumen_status check_lattice(const isosurface_lattice *lattice, lumen_error
     return LUMEN_OK;
 }
 
-/* Checks the arguments and lays out the bricks. */
-static lumen_status open_grid(const isosurface_lattice *lattice, arena *scratch, const arena *result, brick_grid *grid,
-                              lumen_error *error)
+lumen_status brick_grid_open(const isosurface_lattice *lattice, arena *scratch, const arena *result, brick_grid *grid,
+                             lumen_error *error)
 {
     if (scratch == result)
         return lumen_fail(error, LUMEN_ERROR_INVALID,
@@ -59,7 +58,7 @@ lumen_status isosurface_extract(const scalar_field *field, const isosurface_latt
     *mesh = (lumen_mesh){0};
     brick_grid grid;
     arena_mark mark = arena_now(scratch);
-    lumen_status status = open_grid(lattice, scratch, result, &grid, error);
+    lumen_status status = brick_grid_open(lattice, scratch, result, &grid, error);
     if (status == LUMEN_OK) {
         grid.known = arena_array(scratch, uint64_t, grid.total);
         grid.values = arena_array(scratch, float *, grid.total);
@@ -86,7 +85,7 @@ lumen_status isosurface_extract_values(const float *values, const isosurface_lat
     *mesh = (lumen_mesh){0};
     brick_grid grid;
     arena_mark mark = arena_now(scratch);
-    lumen_status status = open_grid(lattice, scratch, result, &grid, error);
+    lumen_status status = brick_grid_open(lattice, scratch, result, &grid, error);
     if (status == LUMEN_OK) {
         grid.dense = values;
         brick_signs(&grid);

@@ -1,0 +1,299 @@
+/*
+ * The surface of an expensive field: how many values are asked, and how true the surface is.
+ *
+ *     bench_surface                       a table, in Markdown
+ *     bench_surface reference             the same with the reference's count beside it (minutes, 1 GiB)
+ *     bench_surface mesh SHAPE KIND WIDTH QUALITY FILE   writes one mesh as OBJ
+ *     bench_surface array SHAPE KIND WIDTH DEPTH FILE    writes the reference's last lattice, mesh beside it
+ *
+ * For each shape of tests/geometry/surface_fields.h and each way of telling its distance: queries; vertices' mean and
+ * greatest distance from the true surface; and of 20,000 points of the true surface those that have no vertex within
+ * two cells (lost).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../tests/geometry/surface_fields.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "geometry/mesh.h"
+#include "geometry/sample.h"
+
+enum { TRUE_POINTS = 20000, SAMPLES = 4096 };
+
+typedef struct way {
+    const char *name;
+    field_kind kind;
+    float width;
+} way;
+
+static const way ways[] = {
+    {"distance", FIELD_DISTANCE, 1.0f},         {"logit 0.1", FIELD_LOGIT, 0.1f},
+    {"logit 0.03", FIELD_LOGIT, 0.03f},         {"truncated 0.03", FIELD_TRUNCATED, 0.03f},
+    {"truncated 0.01", FIELD_TRUNCATED, 0.01f},
+};
+
+static const char *const quality_names[] = {"standard", "fast", "high"};
+
+static void gradient(distance_function *distance, const float p[3], float out[3])
+{
+    const float step = 1e-3f;
+    float length = 0.0f;
+    for (int axis = 0; axis < 3; axis++) {
+        float ahead[3] = {p[0], p[1], p[2]};
+        float behind[3] = {p[0], p[1], p[2]};
+        ahead[axis] += step;
+        behind[axis] -= step;
+        out[axis] = distance(ahead) - distance(behind);
+        length += out[axis] * out[axis];
+    }
+    length = sqrtf(length);
+    for (int axis = 0; axis < 3; axis++)
+        out[axis] = length > 0.0f ? out[axis] / length : 0.0f;
+}
+
+/* Points of the true surface: random points of the box, brought down along the gradient. */
+static void true_points(distance_function *distance, float *points)
+{
+    random_state generator = random_seed(1);
+    for (size_t found = 0; found < TRUE_POINTS;) {
+        float p[3];
+        for (int axis = 0; axis < 3; axis++)
+            p[axis] = 2.0f * random_float(&generator) - 1.0f;
+        for (int step = 0; step < 6; step++) {
+            float normal[3];
+            gradient(distance, p, normal);
+            float far = distance(p);
+            for (int axis = 0; axis < 3; axis++)
+                p[axis] -= far * normal[axis];
+        }
+        if (fabsf(distance(p)) > 1e-4f)
+            continue;
+        memcpy(&points[3 * found++], p, sizeof p);
+    }
+}
+
+/* Which places of a lattice over the box have a vertex near: marks of whole cells of size `reach`, so that a vertex
+ * within reach is found in the 27 around. */
+static uint32_t count_lost(const lumen_mesh *mesh, const float *points, float reach)
+{
+    const int side = (int)(2.01f / reach) + 1;
+    uint32_t *head = calloc((size_t)side * (size_t)side * (size_t)side, sizeof *head);
+    uint32_t *next = calloc((size_t)mesh->vertex_count + 1, sizeof *next);
+    uint32_t lost = 0;
+    if (head == NULL || next == NULL)
+        exit(EXIT_FAILURE);
+    for (uint32_t v = 0; v < mesh->vertex_count; v++) {
+        size_t place = 0;
+        for (int axis = 2; axis >= 0; axis--)
+            place = place * (size_t)side + (size_t)((mesh->positions[3 * v + (uint32_t)axis] + 1.005f) / reach);
+        next[v + 1] = head[place];
+        head[place] = v + 1;
+    }
+    for (size_t i = 0; i < TRUE_POINTS; i++) {
+        int at[3];
+        for (int axis = 0; axis < 3; axis++)
+            at[axis] = (int)((points[3 * i + (size_t)axis] + 1.005f) / reach);
+        bool found = false;
+        for (int n = 0; n < 27 && !found; n++) {
+            int x = at[0] + n % 3 - 1;
+            int y = at[1] + n / 3 % 3 - 1;
+            int z = at[2] + n / 9 - 1;
+            if (x < 0 || y < 0 || z < 0 || x >= side || y >= side || z >= side)
+                continue;
+            for (uint32_t v = head[x + side * (y + side * z)]; v != 0 && !found; v = next[v]) {
+                const float *p = &mesh->positions[3 * (size_t)(v - 1)];
+                found = length3(p[0] - points[3 * i], p[1] - points[3 * i + 1], p[2] - points[3 * i + 2]) <= reach;
+            }
+        }
+        lost += !found;
+    }
+    free(head);
+    free(next);
+    return lost;
+}
+
+typedef struct closeness {
+    double mean, greatest;
+    double angle; /* mean, degrees */
+} closeness;
+
+static closeness measure(distance_function *distance, size_t count, const float *positions, const float *normals)
+{
+    closeness result = {0};
+    for (size_t i = 0; i < count; i++) {
+        double far = fabs((double)distance(&positions[3 * i]));
+        float normal[3];
+        gradient(distance, &positions[3 * i], normal);
+        float dot = normal[0] * normals[3 * i] + normal[1] * normals[3 * i + 1] + normal[2] * normals[3 * i + 2];
+        result.mean += far;
+        result.angle += acos((double)fminf(fmaxf(dot, -1.0f), 1.0f)) * 57.29578;
+        result.greatest = far > result.greatest ? far : result.greatest;
+    }
+    if (count != 0) {
+        result.mean /= (double)count;
+        result.angle /= (double)count;
+    }
+    return result;
+}
+
+static void complain(const lumen_error *error)
+{
+    fprintf(stderr, "surface: %s\n", error->message);
+    exit(EXIT_FAILURE);
+}
+
+static void write_obj(const lumen_mesh *mesh, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        perror(path);
+        exit(EXIT_FAILURE);
+    }
+    for (size_t v = 0; v < mesh->vertex_count; v++)
+        fprintf(file, "v %.7g %.7g %.7g\n", (double)mesh->positions[3 * v], (double)mesh->positions[3 * v + 1],
+                (double)mesh->positions[3 * v + 2]);
+    for (size_t t = 0; t < mesh->triangle_count; t++)
+        fprintf(file, "f %u %u %u\n", (unsigned)mesh->triangles[3 * t] + 1, (unsigned)mesh->triangles[3 * t + 1] + 1,
+                (unsigned)mesh->triangles[3 * t + 2] + 1);
+    fclose(file);
+}
+
+static void table(arena *scratch, arena *result, bool with_reference, int only_shape)
+{
+    lumen_error error;
+    float *points = malloc(3 * TRUE_POINTS * sizeof *points);
+    if (points == NULL)
+        exit(EXIT_FAILURE);
+    printf(
+        "| shape | told as | preset | queries | of the reference | batches | vertices | pieces | lost of 20,000 | mesh "
+        "mean | mesh max | points mean | points max | normals mesh ° | normals field ° | ms | MiB |\n");
+    printf("|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+    for (size_t s = 0; s < KNOWN_SHAPES; s++) {
+        if (only_shape >= 0 && (int)s != only_shape)
+            continue;
+        true_points(known_shapes[s].distance, points);
+        for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+            known_field known = {.distance = known_shapes[s].distance, .kind = ways[w].kind, .width = ways[w].width};
+            batch_field field = batch_of(&known);
+            uint64_t reference_queries = 0;
+            if (with_reference) {
+                surface_reference reference = surface_reference_settings();
+                lumen_mesh mesh;
+                surface_report report;
+                arena_reset(result);
+                if (surface_extract_reference(&field, &reference, scratch, result, &mesh, NULL, &report, &error) !=
+                    LUMEN_OK)
+                    complain(&error);
+                reference_queries = report.queries;
+                printf("| %s | %s | reference | %llu | | %llu | %u | | %u |", known_shapes[s].name, ways[w].name,
+                       (unsigned long long)report.queries, (unsigned long long)report.batches,
+                       (unsigned)mesh.vertex_count, (unsigned)count_lost(&mesh, points, 2.0f * 2.01f / 256.0f));
+                closeness close = measure(known.distance, mesh.vertex_count, mesh.positions, mesh.normals);
+                printf(" %.6f | %.6f | | | | | | |\n", close.mean, close.greatest);
+            }
+            for (int q = 0; q < 3; q++) {
+                static const int order[3] = {LUMEN_QUALITY_FAST, LUMEN_QUALITY_STANDARD, LUMEN_QUALITY_HIGH};
+                surface_settings settings = surface_settings_for((lumen_quality)order[q]);
+                lumen_mesh mesh;
+                surface_report report;
+                arena_reset(result);
+                arena *fresh = arena_create((size_t)2 << 30);
+                uint64_t began = clock_now_ns();
+                if (surface_extract(&field, &settings, fresh, result, &mesh, &report, &error) != LUMEN_OK)
+                    complain(&error);
+                double milliseconds = 1e3 * clock_seconds_between(began, clock_now_ns());
+                double held = (double)arena_held(fresh) / 1048576.0;
+                arena_destroy(fresh);
+                closeness close = measure(known.distance, mesh.vertex_count, mesh.positions, mesh.normals);
+                mesh_report checked;
+                if (mesh_check(&mesh, scratch, &checked, &error) != LUMEN_OK)
+                    complain(&error);
+                if (!checked.closed || !checked.vertices_manifold || !checked.oriented)
+                    printf("not closed! ");
+                printf("| %s | %s | %s | %llu | ", known_shapes[s].name, ways[w].name, quality_names[order[q]],
+                       (unsigned long long)report.queries);
+                if (reference_queries != 0)
+                    printf("1/%.0f", (double)reference_queries / (double)report.queries);
+                printf(" | %llu | %u | %u | %u | %.6f | %.6f |", (unsigned long long)report.batches,
+                       (unsigned)mesh.vertex_count, (unsigned)checked.components,
+                       (unsigned)count_lost(&mesh, points, 2.0f * 2.01f / 128.0f), close.mean, close.greatest);
+                point_cloud cloud;
+                if (report.empty ||
+                    sample_surfaces(&mesh, 1, SAMPLES, 1, scratch, result, &cloud, &error) != LUMEN_OK) {
+                    printf(" | | | | %.0f | %.0f |\n", milliseconds, held);
+                    continue;
+                }
+                surface_projection how = {.field_normals = true};
+                closeness on_mesh = measure(known.distance, cloud.count, cloud.positions, cloud.normals);
+                if (surface_project(&field, &settings, &report, &how, cloud.count, cloud.positions, cloud.normals,
+                                    scratch, NULL, &error) != LUMEN_OK)
+                    complain(&error);
+                close = measure(known.distance, cloud.count, cloud.positions, cloud.normals);
+                printf(" %.6f | %.6f | %.2f | %.2f | %.0f | %.0f |", close.mean, close.greatest, on_mesh.angle,
+                       close.angle, milliseconds, held);
+                for (int i = 0; i <= (int)settings.levels; i++)
+                    printf(" %llu", (unsigned long long)report.level_queries[i]);
+                printf(" v%llu\n", (unsigned long long)report.vertex_queries);
+                fflush(stdout);
+            }
+        }
+    }
+    free(points);
+}
+
+static field_kind kind_of(const char *name)
+{
+    return strcmp(name, "logit") == 0 ? FIELD_LOGIT : strcmp(name, "truncated") == 0 ? FIELD_TRUNCATED : FIELD_DISTANCE;
+}
+
+int main(int count, char **arguments)
+{
+    arena *scratch = arena_create(2u << 30);
+    arena *result = arena_create(2u << 30);
+    lumen_error error;
+    if (scratch == NULL || result == NULL)
+        return EXIT_FAILURE;
+    if (count < 7) {
+        table(scratch, result, count > 1 && strcmp(arguments[1], "reference") == 0,
+              count > 2 ? atoi(arguments[2]) : -1);
+    } else {
+        int shape = atoi(arguments[2]);
+        if (shape < 0 || shape >= KNOWN_SHAPES)
+            return EXIT_FAILURE;
+        known_field known = {.distance = known_shapes[shape].distance,
+                             .kind = kind_of(arguments[3]),
+                             .width = (float)atof(arguments[4])};
+        batch_field field = batch_of(&known);
+        lumen_mesh mesh;
+        if (strcmp(arguments[1], "mesh") == 0) {
+            surface_settings settings = surface_settings_for((lumen_quality)atoi(arguments[5]));
+            if (surface_extract(&field, &settings, scratch, result, &mesh, NULL, &error) != LUMEN_OK)
+                complain(&error);
+        } else {
+            surface_reference reference = surface_reference_settings();
+            reference.depth = (uint32_t)atoi(arguments[5]);
+            float *values;
+            surface_report report;
+            if (surface_extract_reference(&field, &reference, scratch, result, &mesh, &values, &report, &error) !=
+                LUMEN_OK)
+                complain(&error);
+            char path[4096];
+            snprintf(path, sizeof path, "%s.f32", arguments[6]);
+            FILE *file = fopen(path, "wb");
+            size_t side = (size_t)2 << reference.depth;
+            if (file == NULL || fwrite(values, sizeof *values, side * side * side, file) != side * side * side ||
+                fclose(file) != 0) {
+                perror(path);
+                return EXIT_FAILURE;
+            }
+            printf("{\"queries\": %llu, \"vertices\": %u, \"triangles\": %u}\n", (unsigned long long)report.queries,
+                   (unsigned)mesh.vertex_count, (unsigned)mesh.triangle_count);
+        }
+        write_obj(&mesh, arguments[6]);
+    }
+    arena_destroy(scratch);
+    arena_destroy(result);
+    return EXIT_SUCCESS;
+}

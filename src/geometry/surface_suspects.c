@@ -1,0 +1,253 @@
+/*
+ * Cells that may hide a part that none of their corners sees.
+ *
+ * Valleys. Near a surface a field is more or less a distance. Along a line of corners a', a, b, b' all outside,
+ * the lines through (a', a) and through (b, b') reach zero at distances p behind a and q before b. Where the values
+ * fall from both sides and p + q is not much longer than the edge, something lies between a and b or close by: a
+ * plate across the edge has p + q <= 1 (in cells), a thin rod beside it p + q <= 2, a small ball 3. A smooth surface
+ * seen from outside makes no valleys, as values fall toward it from one side only. The same holds inside, for a
+ * gap between two sheets.
+ *
+ * Probes. A truncated distance is flat beyond its band, and corners farther from a thin part than that say
+ * nothing. Such a cell is asked once more. The places shift from cell to cell by the generators of Roberts' R2 sequence
+ * (a plane lattice of low discrepancy; "The unreasonable effectiveness of quasirandom sequences", 2018), so that the
+ * places of the cells that a plate or rod along an axis runs through are spread over its cross-section: no part that
+ * is a few cells long falls between all of them.
+ *
+ * Neighbors. A part that shows in a suspect is followed through the faces on which it shows.
+ */
+#include <math.h>
+
+#include "geometry/surface_level.h"
+
+#define VALLEY_LENGTH 3.0f
+/* Half the diagonal of a cell, for an estimate of the slope that may be too small. */
+#define NEAR_CELLS 1.3f
+
+bool surface_betrays(const surface_level *level, float foretold, float value)
+{
+    if (foretold < 0.0f) {
+        foretold = -foretold;
+        value = -value;
+    }
+    /* Foretold values miss the true ones by the curvature; what matters is a good deal less. */
+    return value < 0.7f * foretold - 0.05f * level->slope;
+}
+
+static void suspect(const surface_level *level, uint32_t x, uint32_t y, uint32_t z)
+{
+    const uint32_t *cells = level->lattice.cells;
+    if (x >= cells[0] || y >= cells[1] || z >= cells[2])
+        return;
+    size_t index = x / BRICK_SIDE + y / BRICK_SIDE * level->grid.step[1] + z / BRICK_SIDE * level->grid.step[2];
+    unsigned corner = x % BRICK_SIDE + BRICK_SIDE * (y % BRICK_SIDE) + BRICK_SIDE * BRICK_SIDE * (z % BRICK_SIDE);
+    level->suspects[index] |= UINT64_C(1) << corner;
+}
+
+/* ---- Valleys -------------------------------------------------------------------------------------- */
+
+/* How far behind `near` the line from `far` through it reaches zero, in cells; values turned positive. What is
+ * saturated may fall more steeply than it seems. */
+static float reach_of(const surface_level *level, float far, float near, float saturation)
+{
+    float fall = far - near;
+    if ((far >= saturation || near >= saturation) && fall < 0.5f * level->slope)
+        fall = 0.5f * level->slope;
+    return fall > 0.0f ? near / fall : INFINITY;
+}
+
+/* Looks at the edge from `at` along `axis`, whose ends have the values a and b. */
+static bool is_valley(const surface_level *level, const uint32_t at[3], int axis, float a, float b, float saturation)
+{
+    float sign = a < 0.0f ? -1.0f : 1.0f;
+    a *= sign;
+    b *= sign;
+    float least = a < b ? a : b;
+    if (b < 0.0f || least > NEAR_CELLS * level->slope || least >= saturation)
+        return false;
+    uint32_t before[3] = {at[0], at[1], at[2]};
+    uint32_t behind[3] = {at[0], at[1], at[2]};
+    if (at[axis] == 0 || at[axis] + 2 > level->lattice.cells[axis])
+        return false;
+    before[axis] -= 1;
+    behind[axis] += 2;
+    float far_a = sign * surface_value(level, before[0], before[1], before[2]);
+    float p = reach_of(level, far_a, a, saturation);
+    if (!(p < VALLEY_LENGTH))
+        return false;
+    float far_b = sign * surface_value(level, behind[0], behind[1], behind[2]);
+    return p + reach_of(level, far_b, b, saturation) < VALLEY_LENGTH;
+}
+
+void surface_suspect_valleys(const surface_level *level, float saturation)
+{
+    const brick_grid *grid = &level->grid;
+    const uint32_t *cells = level->lattice.cells;
+    for (uint32_t k = 0; k <= cells[2]; k++)
+        for (uint32_t j = 0; j <= cells[1]; j++)
+            for (uint32_t i = 0; i <= cells[0]; i++) {
+                size_t index = i / BRICK_SIDE + j / BRICK_SIDE * grid->step[1] + k / BRICK_SIDE * grid->step[2];
+                if (grid->values[index] == NULL) {
+                    i |= BRICK_SIDE - 1; /* on to the next brick */
+                    continue;
+                }
+                float here = surface_value(level, i, j, k);
+                uint32_t at[3] = {i, j, k};
+                for (int axis = 0; axis < 3; axis++) {
+                    uint32_t next[3] = {i, j, k};
+                    if (++next[axis] > cells[axis])
+                        continue;
+                    float there = surface_value(level, next[0], next[1], next[2]);
+                    if (!is_valley(level, at, axis, here, there, saturation))
+                        continue;
+                    /* The four cells around the edge; those before the first wrap around and do not exist. */
+                    int u = (axis + 1) % 3;
+                    int v = (axis + 2) % 3;
+                    for (uint32_t side = 0; side < 4; side++) {
+                        uint32_t cell[3] = {i, j, k};
+                        cell[u] -= side & 1;
+                        cell[v] -= side >> 1;
+                        suspect(level, cell[0], cell[1], cell[2]);
+                    }
+                }
+            }
+}
+
+/* ---- Probes -------------------------------------------------------------------------------------- */
+
+/* Where a cell is probed, in cells from its first corner. Each coordinate goes by the two others. */
+static void probe_place(const uint32_t cell[3], float place[3])
+{
+    const double first = 0.7548776662466927; /* 1/p and 1/p² where p is the plastic number, p³ = p + 1 */
+    const double second = 0.5698402909980532;
+    for (int axis = 0; axis < 3; axis++) {
+        double along = 0.5 + first * (double)cell[(axis + 1) % 3] + second * (double)cell[(axis + 2) % 3];
+        /* Not on a face, where the neighbor would ask the same. */
+        place[axis] = (float)(0.04 + 0.92 * (along - floor(along)));
+    }
+}
+
+/* The eight corners of a cell; true where they do not tell that nothing can be hidden in it. */
+static bool is_doubtful(const surface_level *level, const uint32_t cell[3], bool everywhere, float corners[8])
+{
+    bool negative = false;
+    bool positive = false;
+    float least = INFINITY;
+    for (uint32_t c = 0; c < 8; c++) {
+        corners[c] = surface_value(level, cell[0] + (c & 1), cell[1] + (c >> 1 & 1), cell[2] + (c >> 2));
+        negative = negative || corners[c] < 0.0f;
+        positive = positive || !(corners[c] < 0.0f);
+        least = fabsf(corners[c]) < least ? fabsf(corners[c]) : least;
+    }
+    return !(negative && positive) && (everywhere || least <= NEAR_CELLS * level->slope);
+}
+
+static float interpolate(const float corners[8], const float place[3])
+{
+    float value = 0.0f;
+    for (unsigned c = 0; c < 8; c++) {
+        float weight = 1.0f;
+        for (unsigned axis = 0; axis < 3; axis++)
+            weight *= (c >> axis & 1) != 0 ? place[axis] : 1.0f - place[axis];
+        value += weight * corners[c];
+    }
+    return value;
+}
+
+/* Asks the gathered probes. The cell of each is in search->places, as brick and corner. What the corners foretell at
+ * the place is found again from the cell. */
+static lumen_status ask_probes(surface_search *search, surface_level *level, size_t count)
+{
+    lumen_status status = surface_ask(search, count);
+    for (size_t i = 0; i < count && status == LUMEN_OK; i++) {
+        const brick_grid *grid = &level->grid;
+        size_t index = search->places[i].brick;
+        unsigned corner = search->places[i].corner;
+        uint32_t cell[3] = {(uint32_t)(index % grid->step[1]) * BRICK_SIDE + (corner & 3),
+                            (uint32_t)(index % grid->step[2] / grid->step[1]) * BRICK_SIDE + (corner >> 2 & 3),
+                            (uint32_t)(index / grid->step[2]) * BRICK_SIDE + (corner >> 4)};
+        float corners[8];
+        float place[3];
+        is_doubtful(level, cell, true, corners);
+        probe_place(cell, place);
+        if (surface_betrays(level, interpolate(corners, place), search->values[i]))
+            suspect(level, cell[0], cell[1], cell[2]);
+    }
+    return status;
+}
+
+lumen_status surface_probe(surface_search *search, surface_level *level, bool everywhere)
+{
+    const brick_grid *grid = &level->grid;
+    size_t count = 0;
+    for (size_t index = 0; index < grid->total; index++)
+        for (unsigned corner = 0; corner < BRICK_CORNERS; corner++) {
+            uint32_t cell[3] = {(uint32_t)(index % grid->step[1]) * BRICK_SIDE + (corner & 3),
+                                (uint32_t)(index % grid->step[2] / grid->step[1]) * BRICK_SIDE + (corner >> 2 & 3),
+                                (uint32_t)(index / grid->step[2]) * BRICK_SIDE + (corner >> 4)};
+            float corners[8];
+            if (cell[0] >= level->lattice.cells[0] || cell[1] >= level->lattice.cells[1] ||
+                cell[2] >= level->lattice.cells[2] || (level->suspects[index] >> corner & 1) != 0 ||
+                !is_doubtful(level, cell, everywhere, corners))
+                continue;
+            float place[3];
+            probe_place(cell, place);
+            for (int axis = 0; axis < 3; axis++)
+                search->points[3 * count + (size_t)axis] =
+                    lattice_coordinate(&level->lattice, axis, (float)cell[axis] + place[axis]);
+            search->places[count++] = (surface_place){(uint32_t)index, corner};
+            if (count == search->batch) {
+                lumen_status status = ask_probes(search, level, count);
+                if (status != LUMEN_OK)
+                    return status;
+                count = 0;
+            }
+        }
+    return count == 0 ? LUMEN_OK : ask_probes(search, level, count);
+}
+
+/* ---- Neighbors ------------------------------------------------------------------------------------ */
+
+/* Whether something shows on a face of a cell that the face's corners do not see. The face is that of the parent's cell
+ * whose first corner lies at `at` in this level, square to `axis`. */
+static bool shows_on_face(const surface_level *level, const uint32_t at[3], int axis)
+{
+    int u = (axis + 1) % 3;
+    int v = (axis + 2) % 3;
+    float values[9];
+    for (uint32_t i = 0; i < 9; i++) {
+        uint32_t place[3] = {at[0], at[1], at[2]};
+        place[u] += i % 3;
+        place[v] += i / 3;
+        values[i] = surface_value(level, place[0], place[1], place[2]);
+    }
+    bool side = values[0] < 0.0f;
+    if ((values[2] < 0.0f) != side || (values[6] < 0.0f) != side || (values[8] < 0.0f) != side)
+        return false; /* cut: the surface is followed by its signs */
+    return surface_betrays(level, 0.5f * (values[0] + values[2]), values[1]) ||
+           surface_betrays(level, 0.5f * (values[0] + values[6]), values[3]) ||
+           surface_betrays(level, 0.25f * (values[0] + values[2] + values[6] + values[8]), values[4]) ||
+           surface_betrays(level, 0.5f * (values[2] + values[8]), values[5]) ||
+           surface_betrays(level, 0.5f * (values[6] + values[8]), values[7]);
+}
+
+void surface_suspect_neighbors(const surface_level *level, size_t index, uint64_t cells)
+{
+    const surface_level *parent = level->parent;
+    const brick_grid *above = &parent->grid;
+    for (uint64_t left = cells; left != 0; left &= left - 1) {
+        unsigned corner = lowest_bit(left);
+        uint32_t cell[3] = {(uint32_t)(index % above->step[1]) * BRICK_SIDE + (corner & 3),
+                            (uint32_t)(index % above->step[2] / above->step[1]) * BRICK_SIDE + (corner >> 2 & 3),
+                            (uint32_t)(index / above->step[2]) * BRICK_SIDE + (corner >> 4)};
+        for (int axis = 0; axis < 3; axis++)
+            for (uint32_t far = 0; far < 2; far++) {
+                uint32_t at[3] = {2 * cell[0], 2 * cell[1], 2 * cell[2]};
+                at[axis] += 2 * far;
+                uint32_t neighbor[3] = {cell[0], cell[1], cell[2]};
+                neighbor[axis] += far != 0 ? 1 : UINT32_MAX; /* before the first there is none: it wraps around */
+                if (shows_on_face(level, at, axis))
+                    suspect(parent, neighbor[0], neighbor[1], neighbor[2]);
+            }
+    }
+}
