@@ -4,9 +4,9 @@
  *     dinov2_config config = dinov2_default();                        // ViT-L/14 of 224 x 224 pixels
  *     dinov2 encoder;
  *     status = dinov2_load(&config, &loader, &encoder);
- *     float *pixels = malloc(dinov2_pixel_count(&config) * sizeof *pixels);
- *     status = dinov2_prepare(&config, &picture, pixels, &error);     // resized, cropped, normalized
- *     tensor tokens = dinov2_forward(run, &encoder, pixels);          // (1, 257, 1024)
+ *     float *patches = malloc(dinov2_value_count(&config) * sizeof *patches);
+ *     status = dinov2_prepare(&config, &picture, patches, &error);    // resized, cropped, normalized, cut up
+ *     tensor tokens = dinov2_forward(run, &encoder, patches);         // (1, 257, 1024)
  *
  *     16 x 16 patches of 14 x 14 pixels -> linear, + position; before them one class token
  *     -> L x [ x += scale1 * attention(norm(x))
@@ -22,7 +22,7 @@
 #include "networks/layers.h"
 #include "picture/picture.h"
 
-enum { DINOV2_LAYERS_MAX = 48 };
+enum { DINOV2_LAYERS_MAX = 48, DINOV2_TOKENS_MAX = 1025 };
 
 typedef struct dinov2_config {
     size_t width, layers, heads, hidden; /* hidden: width of the mlp */
@@ -39,7 +39,7 @@ dinov2_config dinov2_default(void); /* DINOv2-L as PartCrafter uses it */
 void dinov2_configure(configuration *from, dinov2_config *config);
 
 size_t dinov2_tokens(const dinov2_config *config);      /* 257 */
-size_t dinov2_pixel_count(const dinov2_config *config); /* values of dinov2_prepare: 224 x 224 x 3 */
+size_t dinov2_value_count(const dinov2_config *config); /* of all patches: 256 x (3 * 14 * 14) */
 
 typedef struct dinov2_layer {
     norm *norm1, *norm2;
@@ -57,13 +57,14 @@ typedef struct dinov2 {
 lumen_status dinov2_load(const dinov2_config *config, layer_loader *in, dinov2 *out);
 
 /* The picture as the encoder takes it: its shorter side resized to `resized` with Pillow's bicubic filter (in 8 bits,
- * to the same bytes), its middle cut out, its colors normalized. `pixels` (cropped, cropped, 3) f32. Errors:
- * LUMEN_ERROR_INVALID for an empty picture, LUMEN_ERROR_MEMORY. */
-lumen_status dinov2_prepare(const dinov2_config *config, const picture_image *picture, float *pixels,
+ * to the same bytes), its middle cut out, its colors normalized. `patches` (tokens - 1, 3 * patch * patch) f32: row by
+ * row of the picture, each in the order (color, row, column). Errors: LUMEN_ERROR_INVALID for an empty picture,
+ * LUMEN_ERROR_MEMORY. */
+lumen_status dinov2_prepare(const dinov2_config *config, const picture_image *picture, float *patches,
                             lumen_error *error);
 
-/* pixels (cropped, cropped, 3) -> (1, tokens, width). Reports as "image encoder", cancellable between layers. */
-tensor dinov2_forward(operators *run, const dinov2 *encoder, const float *pixels);
+/* patches as above -> (1, tokens, width). Reports as "image encoder", cancellable between layers. */
+tensor dinov2_forward(operators *run, const dinov2 *encoder, const float *patches);
 
 /* The most that its activations take, in elements. */
 size_t dinov2_elements(const dinov2_config *config);
