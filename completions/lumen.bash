@@ -5,6 +5,7 @@ _lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --qu
 _lumen_view_options='--particles --still --lab --motions --concepts --seconds --screenshot --help'
 _lumen_image_options='-o --raw --steps --seed --size --latents --models --threads --precision --low-memory --timings
     --quiet --help'
+_lumen_cutout_options='-o --mask --models --threads --precision --quiet --help'
 _lumen_serve_options='--address --port --port-file --api-key-file --allowed-origins --trusted-proxies --rate-limit
     --engine-rate-limit --max-body-bytes --cache-dir --cache-max-bytes --memory-cache-bytes --memory-cache-items
     --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --debug-routes
@@ -31,7 +32,7 @@ _lumen() {
     COMPREPLY=()
 
     if [ "$COMP_CWORD" -eq 1 ]; then
-        choices='generate image view serve pregenerate pull models preflight help --help --version'
+        choices='generate image cutout view serve pregenerate pull models preflight help --help --version'
     else
         case $command in
         generate)
@@ -65,6 +66,16 @@ _lumen() {
             --precision) choices='bf16 f32' ;;
             --seed | --threads) return ;;
             *) case $word in -*) choices=$_lumen_image_options ;; esac ;;
+            esac
+            ;;
+        cutout)
+            case $before in
+            -o) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
+            --models) mapfile -t COMPREPLY < <(_lumen_files "$word" safetensors) ;;
+            --precision) choices='bf16 f32' ;;
+            --threads) return ;;
+            *) case $word in -*) choices=$_lumen_cutout_options ;;
+               *) mapfile -t COMPREPLY < <(_lumen_files "$word" png jpg jpeg) ;; esac ;;
             esac
             ;;
         serve)
@@ -105,7 +116,7 @@ _lumen() {
             esac
             ;;
         preflight) choices='--help' ;;
-        help) choices='generate image view serve pregenerate pull models preflight' ;;
+        help) choices='generate image cutout view serve pregenerate pull models preflight' ;;
         esac
     fi
     [ -z "$choices" ] || mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")

@@ -1,10 +1,11 @@
 # Completion of lumen for fish.
 
-set -l commands generate image view serve pregenerate pull models preflight help
+set -l commands generate image cutout view serve pregenerate pull models preflight help
 set -l first "not __fish_seen_subcommand_from $commands"
 set -l generate '__fish_seen_subcommand_from generate'
 set -l view '__fish_seen_subcommand_from view'
 set -l image '__fish_seen_subcommand_from image'
+set -l cutout '__fish_seen_subcommand_from cutout'
 set -l serve '__fish_seen_subcommand_from serve'
 set -l pregenerate '__fish_seen_subcommand_from pregenerate'
 set -l pull '__fish_seen_subcommand_from pull'
@@ -14,6 +15,7 @@ complete -c lumen -f
 complete -c lumen -n $first -a generate -d 'make the shape of each text'
 complete -c lumen -n $first -a view -d 'a window in which words take shape'
 complete -c lumen -n $first -a image -d 'paint a picture with SDXL Turbo'
+complete -c lumen -n $first -a cutout -d 'what a picture shows, alone on white'
 complete -c lumen -n $first -a serve -d 'answer over HTTP'
 complete -c lumen -n $first -a pregenerate -d 'fill a cache before anyone asks'
 complete -c lumen -n $first -a pull -d 'fetch the weights of models'
@@ -62,6 +64,14 @@ complete -c lumen -n $image -l precision -x -a 'bf16 f32' -d 'of the numbers'
 complete -c lumen -n $image -l low-memory -d 'load each part only when it is needed'
 complete -c lumen -n $image -l timings -d 'print where the time went'
 complete -c lumen -n $image -l quiet -d 'print nothing but errors'
+
+complete -c lumen -n $cutout -r -F
+complete -c lumen -n $cutout -s o -r -F -d 'write the picture to a file'
+complete -c lumen -n $cutout -l mask -d 'write the mask instead'
+complete -c lumen -n $cutout -l models -r -F -d 'where the models are'
+complete -c lumen -n $cutout -l threads -x -d 'of the processor'
+complete -c lumen -n $cutout -l precision -x -a 'bf16 f32' -d 'of the numbers'
+complete -c lumen -n $cutout -l quiet -d 'print nothing but errors'
 
 complete -c lumen -n $serve -l address -x -a '127.0.0.1 0.0.0.0' -d 'where to listen'
 complete -c lumen -n $serve -l port -x -d '0 takes any that is free'
@@ -115,4 +125,4 @@ complete -c lumen -n $models -l folder -x -a '(__fish_complete_directories)' -d 
 complete -c lumen -n $models -l catalog -r -F -d 'also the models of this list'
 complete -c lumen -n $models -l json -d 'print one JSON object'
 
-complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate image view serve pregenerate pull models preflight'
+complete -c lumen -n '__fish_seen_subcommand_from help' -a 'generate image cutout view serve pregenerate pull models preflight'

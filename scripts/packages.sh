@@ -31,6 +31,7 @@ build_needs=(
     program:ninja=ninja-build
     program:pkg-config=pkg-config
     library:libpng=libpng-dev
+    library:libjpeg=libjpeg-dev
     library:freetype2=libfreetype-dev
     library:jansson=libjansson-dev
     library:libutf8proc=libutf8proc-dev

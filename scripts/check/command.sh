@@ -6,6 +6,7 @@ verdict "lumen pregenerate" python3 tests/command/check_pregenerate.py --lumen "
 verdict "lumen pull" python3 tests/command/check_pull.py --lumen "$lumen"
 verdict "lumen image" python3 tests/command/check_image.py --lumen "$lumen" \
     --write build/tests/networks/write_small_model
+verdict "lumen cutout" python3 tests/command/check_cutout.py --lumen "$lumen"
 verdict "./start, run again, makes a first shape and leaves the service running" bash -c '
     rm -f horse.png horse.ply horse.glb && LUMEN_PORT=0 ./start && test -s horse.png && test -s horse.ply &&
     test -s horse.glb && exec 3<>"/dev/tcp/127.0.0.1/$(cat build/service.port)" &&

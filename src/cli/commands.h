@@ -14,6 +14,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int command_generate(int count, char **arguments);
 int command_image(int count, char **arguments);
+int command_cutout(int count, char **arguments);
 int command_view(int count, char **arguments);
 int command_pregenerate(int count, char **arguments);
 int command_preflight(int count, char **arguments);

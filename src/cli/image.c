@@ -1,13 +1,13 @@
 /* lumen image: a text becomes a picture, by SDXL Turbo. */
 
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/values.h"
 #include "files/files.h"
@@ -77,14 +77,6 @@ static bool read_size(const char *value, uint32_t *size)
     return false;
 }
 
-static bool read_precision(const char *value, tensor_type *type)
-{
-    *type = strcmp(value, "f32") == 0 ? TENSOR_F32 : strcmp(value, "bf16") == 0 ? TENSOR_BF16 : TENSOR_NONE;
-    if (*type == TENSOR_NONE)
-        complain(EXIT_USAGE, "--precision is '%s'; give bf16 or f32", value);
-    return *type != TENSOR_NONE;
-}
-
 static bool apply(image_options *options, int option, const char *value)
 {
     switch (option) {
@@ -96,7 +88,7 @@ static bool apply(image_options *options, int option, const char *value)
     case OPTION_LATENTS: options->latents = value; return true;
     case OPTION_MODELS: options->models = value; return true;
     case OPTION_THREADS: return value_small_number("threads", value, 1, THREADS_MAX, &options->threads);
-    case OPTION_PRECISION: return read_precision(value, &options->type);
+    case OPTION_PRECISION: return value_precision(value, &options->type);
     case OPTION_LOW_MEMORY: options->low_memory = true; return true;
     case OPTION_TIMINGS: options->timings = true; return true;
     case OPTION_QUIET: options->quiet = true; return true;
@@ -227,35 +219,12 @@ static lumen_status read_latents(const image_options *options, given_noise *out,
     return status;
 }
 
-/* ---- Progress and Ctrl-C --------------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t interrupted;
-
-static void note_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
+/* ---- Progress -------------------------------------------------------------------------------------------- */
 
 static bool show_progress(void *user, const char *stage, double fraction)
 {
     progress_show(user, (size_t)(fraction * (double)PERCENT), stage);
-    return interrupted == 0;
-}
-
-/* The first Ctrl-C stops between two blocks, cleanly; the second ends the program at once. */
-static void catch_interrupt(void)
-{
-    struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-}
-
-/* So that whoever called us sees that it was Ctrl-C that ended us. */
-static int end_by_interrupt(void)
-{
-    signal(SIGINT, SIG_DFL);
-    raise(SIGINT);
-    return EXIT_FAILED;
+    return !interrupt_came();
 }
 
 /* ---- What is told ---------------------------------------------------------------------------------------- */
@@ -295,7 +264,7 @@ static lumen_status paint(const image_options *options, const char *prompt, cons
                                         .fresh = noise->fresh};
     progress_bar bar;
     progress_open(&bar, PERCENT, !options->quiet);
-    catch_interrupt();
+    interrupt_catch();
     sdxl_turbo_watch(model, show_progress, &bar);
     lumen_status status = sdxl_turbo_paint(model, &request, picture, error);
     progress_clear(&bar);
@@ -343,8 +312,8 @@ static int run(const image_options *options)
     sdxl_turbo_close(model);
     free(noise.latents);
     free(noise.fresh);
-    if (status == LUMEN_ERROR_CANCELLED && interrupted)
-        return end_by_interrupt();
+    if (status == LUMEN_ERROR_CANCELLED && interrupt_came())
+        return interrupt_end();
     return status == LUMEN_OK ? EXIT_DONE : complain(EXIT_FAILED, "%s", error.message);
 }
 

@@ -12,6 +12,7 @@ static const char help[] =
     "\n"
     "  lumen generate TEXT... [-o FILE]   make part-labelled shapes of words or short sentences\n"
     "  lumen image TEXT -o FILE.png       paint a picture with SDXL Turbo\n"
+    "  lumen cutout IN.png -o OUT.png     what a picture shows, alone on white\n"
     "  lumen view [TEXT|FILE]             a window in which words take shape and move\n"
     "  lumen serve                        the HTTP service, and a page in the browser\n"
     "  lumen pregenerate [LIST]           fill the cache with shapes, here or of a running service\n"
@@ -48,6 +49,7 @@ static int command_engine_host(int count, char **arguments)
 static const command commands[] = {
     {"generate", command_generate},
     {"image", command_image},
+    {"cutout", command_cutout},
     {"view", command_view},
     {"serve", command_serve},
     {"pregenerate", command_pregenerate},

@@ -63,3 +63,11 @@ bool value_quality(const char *text, lumen_quality *quality)
     complain(EXIT_USAGE, "--quality is '%s'; give fast, standard or high", text);
     return false;
 }
+
+bool value_precision(const char *text, tensor_type *type)
+{
+    *type = strcmp(text, "f32") == 0 ? TENSOR_F32 : strcmp(text, "bf16") == 0 ? TENSOR_BF16 : TENSOR_NONE;
+    if (*type == TENSOR_NONE)
+        complain(EXIT_USAGE, "--precision is '%s'; give bf16 or f32", text);
+    return *type != TENSOR_NONE;
+}

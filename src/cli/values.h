@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lumen.h"
+#include "tensor/tensor.h"
 
 /* A whole number in [low, high], with nothing around it. `name` is the option's, without dashes. False after a
  * complaint. */
@@ -19,5 +20,8 @@ bool value_size(const char *name, const char *text, uint32_t low, uint32_t high,
 
 /* fast, standard or high. False after a complaint. */
 bool value_quality(const char *text, lumen_quality *quality);
+
+/* Of a network's numbers: bf16 or f32. False after a complaint. */
+bool value_precision(const char *text, tensor_type *type);
 
 #endif

@@ -1,7 +1,10 @@
 #include "networks/layers.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 void layer_name(char out[LAYER_NAME_BYTES], const char *format, ...)
 {
@@ -149,6 +152,145 @@ embedding *load_embedding(layer_loader *in, const char *prefix, const char *name
     if (in->status == LUMEN_OK && in->run != NULL)
         in->status = embedding_load(in->run, &table, &layer, in->error);
     forget(in, &table);
+    account(in, rows * columns * tensor_type_bytes(in->type));
+    return layer;
+}
+
+/* ---- Layers that are changed as they are loaded ------------------------------------------------------------ */
+
+float *load_values(layer_loader *in, const char *prefix, const char *name, uint32_t rank, const size_t *sizes)
+{
+    tensor view = {0};
+    float *values = NULL;
+    if (!find(in, prefix, name, "", rank, sizes, &view))
+        return NULL;
+    if (in->run != NULL) {
+        const size_t count = tensor_count(&view), bytes = count * sizeof *values;
+        values = operators_may_take(in->run, bytes) ? malloc(bytes) : NULL;
+        if (values == NULL)
+            in->status = lumen_fail_memory(in->error, name);
+        else
+            tensor_convert(TENSOR_F32, values, view.type, view.data, count);
+    }
+    forget(in, &view);
+    return values;
+}
+
+static float *load_named(layer_loader *in, const char *prefix, const char *name, const char *ending, uint32_t rank,
+                         const size_t *sizes)
+{
+    char full[LAYER_NAME_BYTES];
+    layer_name(full, "%s.%s", name, ending);
+    return load_values(in, prefix, full, rank, sizes);
+}
+
+/* What a batch norm does to a channel: x factor + shift. */
+typedef struct channel_change {
+    float *factor, *shift, *mean, *variance;
+} channel_change;
+
+static void load_change(layer_loader *in, const char *prefix, const char *name, size_t channels, channel_change *out)
+{
+    out->factor = load_named(in, prefix, name, "weight", 1, &channels);
+    out->shift = load_named(in, prefix, name, "bias", 1, &channels);
+    out->mean = load_named(in, prefix, name, "running_mean", 1, &channels);
+    out->variance = load_named(in, prefix, name, "running_var", 1, &channels);
+}
+
+static void free_change(channel_change *change)
+{
+    free(change->factor);
+    free(change->shift);
+    free(change->mean);
+    free(change->variance);
+}
+
+static void fold(const channel_change *change, float epsilon, size_t outputs, size_t each, float *weight, float *bias)
+{
+    for (size_t o = 0; o < outputs; o++) {
+        const double variance = (double)change->variance[o] + (double)epsilon;
+        const double factor = (double)change->factor[o] / sqrt(variance);
+        for (size_t i = o * each; i < (o + 1) * each; i++)
+            weight[i] = (float)((double)weight[i] * factor);
+        bias[o] = (float)(((double)bias[o] - (double)change->mean[o]) * factor + (double)change->shift[o]);
+    }
+}
+
+convolution *load_convolution_normed(layer_loader *in, const char *prefix, const char *name, const char *norm_name,
+                                     size_t outputs, size_t inputs, size_t size, uint32_t dilation, float epsilon)
+{
+    const size_t sizes[] = {outputs, inputs, size, size};
+    const convolution_options how = {.stride = 1, .padding = (uint32_t)(size / 2) * dilation, .dilation = dilation};
+    channel_change change = {0};
+    convolution *layer = NULL;
+    float *weight = load_named(in, prefix, name, "weight", 4, sizes);
+    float *bias = load_named(in, prefix, name, "bias", 1, &outputs);
+    load_change(in, prefix, norm_name, outputs, &change);
+    if (in->status == LUMEN_OK && in->run != NULL) {
+        fold(&change, epsilon, outputs, inputs * size * size, weight, bias);
+        const tensor weights = tensor_make(TENSOR_F32, 4, sizes, weight);
+        const tensor biases = tensor_make(TENSOR_F32, 1, &outputs, bias);
+        in->status = convolution_load(in->run, &weights, &biases, &how, &layer, in->error);
+    }
+    free(weight);
+    free(bias);
+    free_change(&change);
+    account(in, outputs * (inputs * size * size * tensor_type_bytes(in->type) + sizeof(float)));
+    return layer;
+}
+
+linear *load_linear_scaled(layer_loader *in, const char *prefix, const char *name, const char *scale_name,
+                           size_t outputs, size_t inputs)
+{
+    const size_t sizes[] = {outputs, inputs};
+    linear *layer = NULL;
+    float *weight = load_named(in, prefix, name, "weight", 2, sizes);
+    float *bias = load_named(in, prefix, name, "bias", 1, &outputs);
+    float *scale = load_values(in, prefix, scale_name, 1, &outputs);
+    if (in->status == LUMEN_OK && in->run != NULL) {
+        for (size_t o = 0; o < outputs; o++) {
+            for (size_t i = o * inputs; i < (o + 1) * inputs; i++)
+                weight[i] *= scale[o];
+            bias[o] *= scale[o];
+        }
+        const tensor weights = tensor_make(TENSOR_F32, 2, sizes, weight);
+        const tensor biases = tensor_make(TENSOR_F32, 1, &outputs, bias);
+        in->status = linear_load(in->run, &weights, &biases, &layer, in->error);
+    }
+    free(weight);
+    free(bias);
+    free(scale);
+    account(in, outputs * (inputs * tensor_type_bytes(in->type) + sizeof(float)));
+    return layer;
+}
+
+linear *load_patches(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t channels,
+                     size_t size)
+{
+    const size_t inputs = channels * size * size;
+    tensor weight = {0}, bias = {0};
+    linear *layer = NULL;
+    find(in, prefix, name, "weight", 4, (size_t[]){outputs, channels, size, size}, &weight);
+    find(in, prefix, name, "bias", 1, &outputs, &bias);
+    if (in->status == LUMEN_OK && in->run != NULL) {
+        const tensor rows = tensor_make(weight.type, 2, (size_t[]){outputs, inputs}, weight.data);
+        in->status = linear_load(in->run, &rows, &bias, &layer, in->error);
+    }
+    forget(in, &weight);
+    forget(in, &bias);
+    account(in, outputs * (inputs * tensor_type_bytes(in->type) + sizeof(float)));
+    return layer;
+}
+
+embedding *load_made_embedding(layer_loader *in, const float *values, size_t rows, size_t columns)
+{
+    embedding *layer = NULL;
+    if (in->status == LUMEN_OK && in->run != NULL) {
+        tensor table = tensor_make(TENSOR_F32, 2, (size_t[]){rows, columns}, NULL);
+        /* The loader only reads. */
+        memcpy(&table.data, &values, sizeof table.data);
+        in->status = embedding_load(in->run, &table, &layer, in->error);
+    }
     account(in, rows * columns * tensor_type_bytes(in->type));
     return layer;
 }

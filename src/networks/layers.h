@@ -52,10 +52,30 @@ linear *load_joined(layer_loader *in, const char *prefix, const char *const *nam
 /* `size` by `size`, with bias, padded so that stride 1 keeps height and width. */
 convolution *load_convolution(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t inputs,
                               size_t size, uint32_t stride);
+
+/* The same with stride 1 and a batch norm NORM_NAME behind it (its running statistics), which becomes part of weight
+ * and bias: w g / sqrt(variance + epsilon), (b - mean) g / sqrt(variance + epsilon) + shift. */
+convolution *load_convolution_normed(layer_loader *in, const char *prefix, const char *name, const char *norm_name,
+                                     size_t outputs, size_t inputs, size_t size, uint32_t dilation, float epsilon);
+
+/* A biased linear layer whose result is multiplied by the tensor SCALE_NAME (outputs), which becomes part of it. */
+linear *load_linear_scaled(layer_loader *in, const char *prefix, const char *name, const char *scale_name,
+                           size_t outputs, size_t inputs);
+
+/* A convolution whose stride is its size, as a linear layer of its patches: (..., channels * size * size) in the order
+ * (channel, row, column). */
+linear *load_patches(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t channels,
+                     size_t size);
 norm *load_norm(layer_loader *in, const char *prefix, const char *name, size_t channels);
 
 /* `name` is the whole name behind the prefix: a table need not be called weight. */
 embedding *load_embedding(layer_loader *in, const char *prefix, const char *name, size_t rows, size_t columns);
+
+/* Plain values, as f32; `name` is whole. They belong to the caller: free. NULL also for a loader without operators. */
+float *load_values(layer_loader *in, const char *prefix, const char *name, uint32_t rank, const size_t *sizes);
+
+/* What the network made of such values itself, (rows, columns), as the layer that looks rows up. */
+embedding *load_made_embedding(layer_loader *in, const float *values, size_t rows, size_t columns);
 
 /* Prints into a name of LAYER_NAME_BYTES; names that are too long are cut, and then not found. */
 void layer_name(char out[LAYER_NAME_BYTES], const char *format, ...) __attribute__((format(printf, 2, 3)));

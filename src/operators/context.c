@@ -155,9 +155,14 @@ const char *tensor_text(const tensor *x, char text[TENSOR_TEXT_MAX])
 
 /* ---- Memory ----------------------------------------------------------------------------------------------- */
 
+bool operators_may_take(operators *run, size_t bytes)
+{
+    return run->allow == NULL || run->allow(run->allow_user, bytes);
+}
+
 void *operators_allocate(operators *run, size_t bytes)
 {
-    if (bytes > SIZE_MAX - alignment || (run->allow != NULL && !run->allow(run->allow_user, bytes)))
+    if (bytes > SIZE_MAX - alignment || !operators_may_take(run, bytes))
         return NULL;
     size_t whole = (bytes + alignment - 1) / alignment * alignment;
     return aligned_alloc(alignment, whole > 0 ? whole : alignment);
@@ -211,7 +216,7 @@ tensor op_empty_of(operators *run, tensor_type type, uint32_t rank, const size_t
                        (bytes - (bytes < free_bytes ? bytes : free_bytes)) / (1u << 20) + 1, run->capacity >> 20);
         return nothing;
     }
-    if (run->allow != NULL && !run->allow(run->allow_user, bytes)) {
+    if (!operators_may_take(run, bytes)) {
         operators_fail(run, LUMEN_ERROR_MEMORY, "memory ran out while making activations; free some and try again");
         return nothing;
     }

@@ -51,6 +51,9 @@ const char *operators_device(const operators *run); /* "cpu (oneDNN 2.6, bf16 AM
 size_t operators_weight_bytes(const operators *run);
 size_t operators_peak_bytes(const operators *run); /* of the arena */
 
+/* Memory beside the context's own that belongs to the same work: asks options.allow, and does not take it. */
+bool operators_may_take(operators *run, size_t bytes);
+
 /* The first failure since the last call of operators_clear. */
 lumen_status operators_status(const operators *run, lumen_error *error);
 void operators_clear(operators *run);

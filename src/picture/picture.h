@@ -1,5 +1,5 @@
 /*
- * picture.h: a shape becomes a picture.
+ * picture.h: a shape becomes a picture, and pictures come from files.
  *
  *     picture_image image = {0};
  *     picture_options options = {.legend = true, .caption = shape->text};
@@ -56,7 +56,8 @@ lumen_status picture_render(const lumen_shape *shape, const picture_options *opt
                             lumen_error *error);
 
 /* Draws `count` (1 to PICTURE_SHEET_MAX) shapes as tiles with their texts below, row by row in `columns` columns; 0
- * columns: as square as it gets, 10 for 100. A tile is `tile` pixels wide, PICTURE_TILE_MIN to PICTURE_TILE_MAX; 0: 256. */
+ * columns: as square as it gets, 10 for 100. A tile is `tile` pixels wide, PICTURE_TILE_MIN to PICTURE_TILE_MAX; 0:
+ * 256. */
 lumen_status picture_sheet(const lumen_shape *const *shapes, size_t count, uint32_t columns, uint32_t tile,
                            picture_image *image, lumen_error *error);
 
@@ -73,5 +74,31 @@ void sheet_close(sheet_drawing *sheet, picture_image *image);
 lumen_status picture_write_png(const picture_image *image, buffer *out, lumen_error *error);
 
 void picture_free(picture_image *image);
+
+/* ---- Pictures that come from outside -------------------------------------------------------------------- */
+
+enum {
+    PICTURE_READ_SIDE_MAX = 32768,      /* pixels of a side */
+    PICTURE_READ_PIXELS_MAX = 64 << 20, /* of the whole */
+    PICTURE_READ_BYTES_MAX = 256 << 20  /* of a file */
+};
+
+/* A picture as someone else made it. */
+typedef struct picture_photograph {
+    picture_image color;
+    uint8_t *alpha; /* (height, width), 255: opaque; NULL: the file says nothing of it */
+} picture_photograph;
+
+/* Any PNG or JPEG, turned as its camera was held (EXIF). Gray and palettes become RGB, 16 bits 8, CMYK RGB; color
+ * profiles are not followed. `pixels_max` is how many pixels are taken (0: PICTURE_READ_PIXELS_MAX, which is also the
+ * most); the header is asked before memory is taken, which then is at most 14 bytes for each pixel. `name` stands in
+ * messages. Errors: LUMEN_ERROR_INVALID when it is neither, damaged, cut short or too large, LUMEN_ERROR_MEMORY. */
+lumen_status picture_read(const char *name, const void *bytes, size_t size, size_t pixels_max, picture_photograph *out,
+                          lumen_error *error);
+
+/* The same of a file. LUMEN_ERROR_IO when it cannot be read. */
+lumen_status picture_read_file(const char *path, size_t pixels_max, picture_photograph *out, lumen_error *error);
+
+void picture_photograph_free(picture_photograph *photograph);
 
 #endif

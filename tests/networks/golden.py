@@ -51,7 +51,7 @@ def hashed(values):
 
 
 def made_up(name, shape):
-    """Weights that keep activations near 1: norms about 1, biases small, matrices scaled by their inputs."""
+    """Weights that keep activations near 1: norms and scales about 1, biases small, matrices scaled by their inputs."""
     start = 0xCBF29CE484222325
     for byte in name.encode():
         start = ((start ^ byte) * 0x100000001B3) & MASK
@@ -60,7 +60,7 @@ def made_up(name, shape):
         values = hashed(numpy.uint64(start) + numpy.arange(count, dtype=numpy.uint64))
     sides = (values >> numpy.uint64(40)).astype(numpy.float64) * 2.0**-23 - 1.0
     if len(shape) == 1:
-        weights = (1.0 if name.endswith(".weight") else 0.0) + 0.1 * sides
+        weights = (1.0 if name.endswith((".weight", ".running_var", ".lambda1")) else 0.0) + 0.1 * sides
     else:
         weights = sides * math.sqrt(3.0 / math.prod(shape[1:]))
     return torch.from_numpy(weights.astype(numpy.float32).reshape(shape))

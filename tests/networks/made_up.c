@@ -23,17 +23,23 @@
  * alone. Here it has all, so that a prompt can be tokenized. */
 enum { GOLDEN_BYTES_MAX = 300 << 10, CLIP_TABLE_SIZE = 49408 };
 
-extern const unsigned char golden_safetensors[];
-extern const size_t golden_safetensors_size;
+extern const unsigned char golden_safetensors[], golden_picture[];
+extern const size_t golden_safetensors_size, golden_picture_size;
 
 /* ---- Weights from names ---------------------------------------------------------------------------------- */
+
+static bool ends(const char *name, const char *ending)
+{
+    const size_t length = strlen(name), of_ending = strlen(ending);
+    return length >= of_ending && strcmp(name + length - of_ending, ending) == 0;
+}
 
 static void make_values(const char *name, const tensor *x, float *values)
 {
     const size_t count = tensor_count(x), length = strlen(name);
     const uint64_t start = fnv1a(FNV_START, name, length);
-    const bool one = x->rank == 1 && length > 7 && strcmp(name + length - 7, ".weight") == 0;
-    const double middle = one ? 1.0 : 0.0;
+    const double middle =
+        x->rank == 1 && (ends(name, ".weight") || ends(name, ".running_var") || ends(name, ".lambda1")) ? 1.0 : 0.0;
     const double width = x->rank > 1 ? sqrt(3.0 / (double)(count / x->sizes[0])) : 0.1;
     for (size_t i = 0; i < count; i++)
         values[i] = (float)(middle + width * ((double)(random_hash(start + i) >> 40) * 0x1p-23 - 1.0));
@@ -293,20 +299,28 @@ void remove_test_folder(const char *path)
 
 /* ---- Golden data ----------------------------------------------------------------------------------------- */
 
+/* An embedded file, where numbers lie aligned; its array need not. */
+static safetensors *open_golden(const unsigned char *bytes, size_t size, double *aligned, size_t capacity)
+{
+    safetensors *file = NULL;
+    lumen_error error = {0};
+    assert_true(size <= capacity);
+    memcpy(aligned, bytes, size);
+    assert_int_equal(safetensors_from_bytes("golden", aligned, size, &file, &error), LUMEN_OK);
+    return file;
+}
+
 tensor golden(const char *name)
 {
-    /* Where numbers lie aligned; the array of the embedded file need not. */
-    static double aligned[GOLDEN_BYTES_MAX / sizeof(double)];
-    static safetensors *file;
+    static double aligned[2][GOLDEN_BYTES_MAX / sizeof(double)];
+    static safetensors *files[2];
     lumen_error error = {0};
     tensor view = {0};
-    if (file == NULL) {
-        assert_true(golden_safetensors_size <= sizeof aligned);
-        memcpy(aligned, golden_safetensors, golden_safetensors_size);
-        assert_int_equal(safetensors_from_bytes("golden.safetensors", aligned, golden_safetensors_size, &file, &error),
-                         LUMEN_OK);
+    if (files[0] == NULL) {
+        files[0] = open_golden(golden_safetensors, golden_safetensors_size, aligned[0], sizeof aligned[0]);
+        files[1] = open_golden(golden_picture, golden_picture_size, aligned[1], sizeof aligned[1]);
     }
-    if (safetensors_find(file, name, &view, &error) != LUMEN_OK)
+    if (safetensors_find(files[safetensors_has(files[1], name) ? 1 : 0], name, &view, &error) != LUMEN_OK)
         fail_msg("%s", error.message);
     return view;
 }

@@ -1,6 +1,6 @@
 /*
  * made_up.h: small networks of SDXL's structure whose weights follow from their names, as in golden.py, and what the
- * reference says of them (golden.safetensors, embedded).
+ * reference says of them (golden.safetensors, golden_picture.safetensors, embedded).
  *
  *     layer_loader in = {.from = &made_up, .run = run, ...};      // any network can be loaded from it
  *     golden_expect("unet.noise999", values, 1e-4);
