@@ -83,7 +83,7 @@ void partcrafter_dit_look(operators *run, const partcrafter_dit *dit, const tens
 typedef enum dit_branches { DIT_UNCONDITIONAL = 1, DIT_CONDITIONAL = 2, DIT_BOTH = 3 } dit_branches;
 
 typedef struct partcrafter_dit_input {
-    const tensor *latents; /* (N, T, channels) */
+    const tensor *latents; /* (N, T, channels); N is DIT_PARTS_MAX at most */
     double timestep;       /* 1000 at the noise, 0 at the object */
     dit_branches branches;
     const int32_t *part_ids; /* of the parts of each branch, as many as the result has parts */
