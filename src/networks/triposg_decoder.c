@@ -2,12 +2,14 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const float epsilon = 1e-5f;
 
 /* Points that go through the network together: enough for its weights to be read seldom, few enough for what lies
- * between its layers to stay in the last cache. */
-enum { FIELD_CHUNK = 4096 };
+ * between its layers to stay in the last cache. They are filled up to whole blocks of rows, so that matrix products of
+ * few points add up in the same order as those of many. */
+enum { FIELD_CHUNK = 4096, FIELD_ROWS = 32 };
 
 /* ---- Config ---------------------------------------------------------------------------------------------- */
 
@@ -172,7 +174,12 @@ static void embed_point(const float point[3], size_t frequencies, float *out)
     }
 }
 
-/* Queries (1, count, width) of points, by way of `rows`, which has room for them. */
+static size_t whole_rows(size_t count)
+{
+    return (count + FIELD_ROWS - 1) / FIELD_ROWS * FIELD_ROWS;
+}
+
+/* Queries (1, whole rows, width) of points, by way of `rows`, which has room for them. */
 static tensor embed_points(operators *run, const triposg_decoder *decoder, const float *points, size_t count,
                            float *rows)
 {
@@ -183,12 +190,16 @@ static tensor embed_points(operators *run, const triposg_decoder *decoder, const
         embed_point(points + 3 * i, config->frequencies, embedded);
         fine_split(embedded, inputs, rows + i * columns);
     }
-    tensor host = tensor_make(TENSOR_F32, 3, (size_t[]){1, count, columns}, rows);
+    const size_t sizes[] = {1, whole_rows(count), columns};
+    memset(rows + count * columns, 0, (sizes[1] - count) * columns * sizeof *rows);
+    tensor host = tensor_make(TENSOR_F32, 3, sizes, rows);
     tensor x = op_from(run, &host);
     return op_linear(run, decoder->proj_query, &x, NULL);
 }
 
-static void evaluate(operators *run, const triposg_decoder *decoder, const triposg_part *part, tensor x, float *values)
+/* Logits of the first `count` of x. */
+static void evaluate(operators *run, const triposg_decoder *decoder, const triposg_part *part, tensor x, size_t count,
+                     float *values)
 {
     const size_t mark = operators_mark(run);
     tensor q = op_layer_norm(run, decoder->norm2, &x, epsilon);
@@ -199,6 +210,7 @@ static void evaluate(operators *run, const triposg_decoder *decoder, const tripo
     add_mlp(run, decoder->norm3, decoder->mlp_in, decoder->mlp_out, &x);
     tensor h = op_layer_norm(run, decoder->norm_out, &x, epsilon);
     h = op_linear(run, decoder->proj_out, &h, NULL);
+    h.sizes[1] = h.sizes[1] < count ? h.sizes[1] : count;
     op_to_f32(run, &h, values);
     operators_release(run, mark);
 }
@@ -207,12 +219,12 @@ lumen_status triposg_decoder_field(operators *run, const triposg_decoder *decode
                                    const float *points, size_t count, float *values, lumen_error *error)
 {
     const size_t columns = fine_inputs(point_inputs(&decoder->config)), mark = operators_mark(run);
-    float *rows = malloc((count < FIELD_CHUNK ? count : FIELD_CHUNK) * columns * sizeof *rows);
+    float *rows = malloc(whole_rows(count < FIELD_CHUNK ? count : FIELD_CHUNK) * columns * sizeof *rows);
     if (rows == NULL && count > 0)
         return lumen_fail_memory(error, "the points of a field");
     for (size_t first = 0; first < count && operators_status(run, NULL) == LUMEN_OK; first += FIELD_CHUNK) {
         const size_t some = count - first < FIELD_CHUNK ? count - first : FIELD_CHUNK;
-        evaluate(run, decoder, part, embed_points(run, decoder, points + 3 * first, some, rows), values + first);
+        evaluate(run, decoder, part, embed_points(run, decoder, points + 3 * first, some, rows), some, values + first);
         /* The network says how much inside a point is. */
         for (size_t i = first; i < first + some; i++)
             values[i] = -values[i];

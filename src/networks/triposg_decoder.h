@@ -66,8 +66,8 @@ typedef struct triposg_part {
 void triposg_decoder_read(operators *run, const triposg_decoder *decoder, const tensor *latents, triposg_part *out);
 
 /* The field at `count` points (x, y, z each). Any number of points: they are taken in chunks, and the arena is as it
- * was afterwards. A value depends on its point alone, not on what is asked with it. Thousands of points a call are
- * several times as fast as a few. Errors: what the operators note (LUMEN_ERROR_MEMORY, _CANCELLED). */
+ * was afterwards. A value depends on its point alone, not on what is asked with it (to the bit where products run on
+ * AMX, else up to rounding). Thousands of points a call are several times as fast as a few. Errors: what the operators note (LUMEN_ERROR_MEMORY, _CANCELLED). */
 lumen_status triposg_decoder_field(operators *run, const triposg_decoder *decoder, const triposg_part *part,
                                    const float *points, size_t count, float *values, lumen_error *error);
 
