@@ -399,10 +399,9 @@ static partcrafter_request whole_request(const partcrafter_request *given)
     partcrafter_request request = *given;
     request.tokens = request.tokens > 0 ? request.tokens : PARTCRAFTER_TOKENS;
     request.steps = request.steps > 0 ? request.steps : PARTCRAFTER_STEPS;
-    /* Exactly zero, as a request that says nothing. */
-    if (!(request.guidance > 0.0f) && !(request.guidance < 0.0f))
+    if (!(request.guidance != 0.0f))
         request.guidance = PARTCRAFTER_GUIDANCE;
-    if (!(request.guidance_from > 0.0f) && !(request.guidance_until > 0.0f))
+    if (!(request.guidance_from != 0.0f) && !(request.guidance_until != 0.0f))
         request.guidance_until = 1.0f;
     return request;
 }
@@ -630,9 +629,10 @@ partcrafter_work partcrafter_work_of(const partcrafter_config *config, const par
     const triposg_decoder_config *decoder = &config->decoder;
     const double parts = (double)request.parts, tokens = (double)request.tokens, image = (double)request.image_tokens;
     const double wide = (double)decoder->width;
-    const double point = (double)(3 * (1 + 2 * decoder->frequencies));
+    const double point = (double)fine_inputs(3 * (1 + 2 * decoder->frequencies));
     partcrafter_work work = {
-        .sample = 2.0 * (double)dit->blocks * image * (double)dit->image_width * (double)dit->width,
+        .sample =
+            (double)dit->blocks * (double)dit->width * (2.0 * image * (double)dit->image_width + (double)dit->width),
         .begin_part = tokens * wide *
                       ((double)decoder->channels + (double)decoder->blocks * (12.0 * wide + 2.0 * tokens) + 2.0 * wide),
         .point = wide * (point + 10.0 * wide + 2.0 * tokens + 1.0)};
