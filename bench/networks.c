@@ -1,47 +1,34 @@
-/* Runs one network, or all of SDXL Turbo's, on inputs from a file: for scripts/parity.py, bench/image.py and
- * bench/cutout.py.
+/* Runs one network of SDXL Turbo, of PartCrafter or before it, or all of them, on inputs from a file: for
+ * scripts/parity.py, bench/image.py and bench/cutout.py.
  *
  *     bench_networks PART MODEL INPUT OUTPUT [--type f32|bf16] [--threads N] [--repeat N] [--device D]
  *     bench_networks names
  *
- * PART is text, text2, unet, vae, whole, rmbg or dino; MODEL the folder or the single file; INPUT a safetensors file
- * with text, text2:  ids (77) i32                   -> context (77, W), then for text2 pooled unet:         latent (4,
- * h, w), context (77, 2048), pooled (1280), timestep (1) -> noise (h, w, 4) vae:          latent (4, h, w), as the
- * decoder takes it              -> picture (8h, 8w, 3) whole:        ids, ids2, latents (4, h, w), steps (1) i32, fresh
- * -> pixels (8h, 8w, 3) as bytes rmbg:         picture (3, h, w), as the network takes it             -> map (h / 2, w
- * / 2) dino:         pixels (3, 224, 224), normalized                       -> tokens (257, 1024) OUTPUT gets the plain
- * values (f32, or bytes for whole). Standard output gets one line of JSON: seconds and memory. `names` prints each
- * tensor of SDXL with its name in a single file. */
+ * PART is text, text2, unet, vae, rmbg, dino or whole, or one of PartCrafter's; MODEL the folder or the single file;
+ * INPUT a safetensors file with
+ *     text, text2:  ids (77) i32                   -> context (77, W), then for text2 pooled
+ *     unet:         latent (4, h, w), context (77, 2048), pooled (1280), timestep (1) -> noise (h, w, 4)
+ *     vae:          latent (4, h, w), as the decoder takes it              -> picture (8h, 8w, 3)
+ *     rmbg:         picture (3, h, w), as the network takes it             -> map (h / 2, w / 2)
+ *     dino:         pixels (3, 224, 224), normalized                       -> tokens (257, 1024)
+ *     whole:        ids, ids2, latents (4, h, w), steps (1) i32, fresh     -> pixels (8h, 8w, 3) as bytes
+ *     dit, dit-together: latents (N, T, 64), image (257, 1024), timestep (1) -> velocities (2, N, T, 64) of both
+ *                   branches, one after the other or in one pass
+ *     triposg, field: latents (T, 64), points (M, 3)  -> values (M); field measures the points alone
+ *     partcrafter:  image, noise (N, T, 64), steps_guidance (2)            -> latents (N, T, 64)
+ * For PartCrafter MODEL may be -, which stands for made-up weights of the true shapes.
+ * OUTPUT gets the plain values (f32, or bytes for whole). Standard output gets one line of JSON: seconds and memory.
+ * `names` prints each tensor of SDXL with its name in a single file. */
 
-#include <stdio.h>
+#include "networks.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "networks/dinov2.h"
 #include "networks/isnet.h"
-#include "networks/sdxl_turbo.h"
 #include "networks/weight_file.h"
-#include "tensor/safetensors.h"
-
-enum { REPEATS_MAX = 1000 };
-
-typedef struct settings {
-    const char *part, *model, *input, *output, *device;
-    tensor_type type;
-    unsigned threads, repeat;
-} settings;
-
-typedef struct job {
-    settings settings;
-    operators *run;
-    checkpoint *files;
-    safetensors *input, *file;
-    sdxl_turbo_config config;
-    lumen_error error;
-    double load, seconds[REPEATS_MAX];
-    FILE *out;
-} job;
 
 static clip_text text;
 static sdxl_unet unet;
@@ -52,7 +39,7 @@ static dinov2 image_encoder;
 
 /* ---- Inputs and outputs ---------------------------------------------------------------------------------- */
 
-static void *input(job *work, const char *name, tensor *out)
+void *input(job *work, const char *name, tensor *out)
 {
     lumen_error error;
     if (safetensors_find(work->input, name, out, &error) != LUMEN_OK) {
@@ -87,7 +74,7 @@ static tensor input_rows(job *work, const char *name, uint32_t rank)
     return op_from(work->run, &host);
 }
 
-static void put(job *work, const tensor *x)
+void put(job *work, const tensor *x)
 {
     const size_t count = tensor_count(x);
     float *values = malloc(count * sizeof *values);
@@ -204,7 +191,7 @@ static lumen_status load_file(job *work, int part)
     if (status != LUMEN_OK)
         return status;
     const uint64_t began = clock_now_ns();
-    const weight_source source = weight_file_source(work->file);
+    const weight_source source = weight_source_of(work->file);
     layer_loader in = {.from = &source,
                        .run = work->run,
                        .network = work->settings.part,
@@ -248,7 +235,7 @@ static long peak_bytes(void)
     return kilobytes * 1024;
 }
 
-static void report(const job *work, const operators *run, size_t weights)
+void report(const job *work, const operators *run, size_t weights)
 {
     operators_cost costs[16];
     printf("{\"device\": \"%s\", \"load_s\": %.3f, \"weight_bytes\": %zu, \"arena_bytes\": %zu, \"peak_bytes\": %ld, "
@@ -404,7 +391,9 @@ int main(int count, char **arguments)
             part++;
         work.out = fopen(work.settings.output, "wb");
         status = safetensors_open(work.settings.input, &work.input, &work.error);
-        if (status == LUMEN_OK)
+        if (status == LUMEN_OK && is_part_of_partcrafter(work.settings.part))
+            status = run_partcrafter(&work);
+        else if (status == LUMEN_OK)
             status = part == PART_WHOLE ? run_whole(&work) : run_alone(&work, part);
         safetensors_close(work.input);
         if (work.out != NULL)

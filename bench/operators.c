@@ -1,14 +1,15 @@
 /*
- * What the operators cost at the shapes of SDXL, beside what oneDNN takes for the matrix work in them alone.
+ * What the operators cost at the shapes of SDXL and PartCrafter, beside what oneDNN takes for the matrix work in them
+ * alone.
  *
- *     bench_operators unet|vae|small [ROUNDS] [THREADS] [f32|bf16]
+ *     bench_operators unet|vae|small|dit|field [ROUNDS] [THREADS] [f32|bf16]
  *
  * All layers of the network are loaded, each with weights of its own (5.1 GB for the UNet in bf16, once for us and once
- * for oneDNN; `small` is a part of it), and called in the
- * network's order. A round is one pass through the operators and one through bare oneDNN primitives with weights of
- * their own, without bias, activation, residual, norms or softmax. A row is a kind of operator and a shape; its times
- * are those of the best round; with one thread, its processor time. `share` is the bare primitive's part of the
- * operator's time.
+ * for oneDNN; `small` is a part of it, `dit` six of the 21 blocks on four parts of 1024 tokens, `field` the points of
+ * TripoSG's decoder), and called in the network's order. A round is one pass through the operators and one through bare
+ * oneDNN primitives with weights of their own, without bias, activation, residual, norms or softmax. A row is a kind of
+ * operator and a shape; its times are those of the best round; with one thread, its processor time. `share` is the bare
+ * primitive's part of the operator's time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,17 +20,17 @@
 
 enum { ROWS_MAX = 128, CALLS_MAX = 4096, SOURCES_MAX = 64 };
 
-typedef enum kind { LINEAR, GEGLU, CONVOLUTION, UPSAMPLED, GROUP_NORM, LAYER_NORM, ATTENTION, CONCAT } kind;
+typedef enum kind { LINEAR, GEGLU, CONVOLUTION, UPSAMPLED, GROUP_NORM, LAYER_NORM, HEAD_NORM, ATTENTION, CONCAT } kind;
 
-static const char *const kind_names[] = {"linear",     "geglu",      "convolution", "upsampled",
-                                         "group norm", "layer norm", "attention",   "concat"};
+static const char *const kind_names[] = {"linear",     "geglu",     "convolution", "upsampled", "group norm",
+                                         "layer norm", "head norm", "attention",   "concat"};
 
 /* One kind and shape. */
 typedef struct row {
     kind kind;
-    size_t rows, in, out; /* rows: tokens or pixels; for attention in: keys, out: channels */
-    size_t side, kernel, stride, heads;
-    bool add, channels, silu;
+    size_t rows, in, out;                       /* rows: tokens or pixels; for attention in: keys, out: channels */
+    size_t side, kernel, stride, heads, pieces; /* pieces: attention within each, 0 counts as 1 */
+    bool add, channels, activated;              /* SiLU after a group norm, GELU after a linear layer */
     unsigned calls;
     double sum, best, bare_sum, bare_best, macs;
 } row;
@@ -79,7 +80,8 @@ static call *add_call(row like)
     while (index < row_count &&
            (rows[index].kind != like.kind || rows[index].rows != like.rows || rows[index].in != like.in ||
             rows[index].out != like.out || rows[index].kernel != like.kernel || rows[index].stride != like.stride ||
-            rows[index].add != like.add || rows[index].channels != like.channels || rows[index].silu != like.silu))
+            rows[index].add != like.add || rows[index].channels != like.channels ||
+            rows[index].activated != like.activated || rows[index].pieces != like.pieces))
         index++;
     require(index < ROWS_MAX && call_count < CALLS_MAX, "too many rows");
     if (index == row_count)
@@ -89,9 +91,10 @@ static call *add_call(row like)
     return &calls[call_count++];
 }
 
-static void add_linear(kind which, size_t tokens, size_t in, size_t out, bool add)
+static void add_activated_linear(kind which, size_t tokens, size_t in, size_t out, bool add, bool activated)
 {
-    call *made = add_call((row){.kind = which, .rows = tokens, .in = in, .out = out, .add = add});
+    call *made =
+        add_call((row){.kind = which, .rows = tokens, .in = in, .out = out, .add = add, .activated = activated});
     tensor weight = tensor_make(run->type, 2, (size_t[]){out, in}, weights);
     linear *loaded = NULL;
     lumen_error error;
@@ -99,6 +102,11 @@ static void add_linear(kind which, size_t tokens, size_t in, size_t out, bool ad
     made->linear = loaded;
     require(linear_load(bare_run, &weight, NULL, &loaded, &error) == LUMEN_OK, "loading");
     made->bare_linear = loaded;
+}
+
+static void add_linear(kind which, size_t tokens, size_t in, size_t out, bool add)
+{
+    add_activated_linear(which, tokens, in, out, add, false);
 }
 
 static void add_convolution(kind which, size_t side, size_t in, size_t out, size_t kernel, size_t stride, bool add,
@@ -126,7 +134,7 @@ static void add_convolution(kind which, size_t side, size_t in, size_t out, size
 
 static void add_norm(kind which, size_t tokens, size_t channels, bool silu)
 {
-    call *made = add_call((row){.kind = which, .rows = tokens, .in = channels, .out = channels, .silu = silu});
+    call *made = add_call((row){.kind = which, .rows = tokens, .in = channels, .out = channels, .activated = silu});
     tensor weight = tensor_make(run->type, 1, (size_t[]){channels}, weights);
     norm *loaded = NULL;
     lumen_error error;
@@ -137,6 +145,58 @@ static void add_norm(kind which, size_t tokens, size_t channels, bool silu)
 static void add_attention(size_t tokens, size_t keys, size_t channels, size_t heads)
 {
     add_call((row){.kind = ATTENTION, .rows = tokens, .in = keys, .out = channels, .heads = heads});
+}
+
+/* The conditional branch; q and k are columns of q, k, v. */
+static void add_dit_block(size_t tokens, size_t parts, bool global, bool skip)
+{
+    enum { WIDTH = 2048, HEADS = 16, IMAGE_TOKENS = 257 };
+    size_t pieces = global ? 1 : parts;
+    if (skip) {
+        add_call((row){.kind = CONCAT, .rows = tokens, .in = WIDTH, .out = WIDTH});
+        add_linear(LINEAR, tokens, 2 * WIDTH, WIDTH, false);
+        add_norm(LAYER_NORM, tokens, WIDTH, false);
+    }
+    add_norm(LAYER_NORM, tokens, WIDTH, false);
+    add_linear(LINEAR, tokens, WIDTH, 3 * WIDTH, false);
+    for (int i = 0; i < 2; i++)
+        add_call((row){.kind = HEAD_NORM, .rows = tokens, .in = 3 * WIDTH, .out = WIDTH, .heads = HEADS});
+    add_call((row){.kind = ATTENTION,
+                   .rows = tokens / pieces,
+                   .in = tokens / pieces,
+                   .out = WIDTH,
+                   .heads = HEADS,
+                   .pieces = pieces});
+    add_linear(LINEAR, tokens, WIDTH, WIDTH, true);
+    add_norm(LAYER_NORM, tokens, WIDTH, false);
+    add_linear(LINEAR, tokens, WIDTH, WIDTH, false);
+    add_call((row){.kind = HEAD_NORM, .rows = tokens, .in = WIDTH, .out = WIDTH, .heads = HEADS});
+    add_attention(tokens, IMAGE_TOKENS, WIDTH, HEADS);
+    add_linear(LINEAR, tokens, WIDTH, WIDTH, true);
+    add_norm(LAYER_NORM, tokens, WIDTH, false);
+    add_activated_linear(LINEAR, tokens, WIDTH, 4 * WIDTH, false, true);
+    add_linear(LINEAR, tokens, 4 * WIDTH, WIDTH, true);
+}
+
+static void make_dit(void)
+{
+    for (size_t i = 0; i < 6; i++)
+        add_dit_block((size_t)4 * 1025, 4, i % 2 == 0, i >= 3);
+}
+
+static void make_field(void)
+{
+    enum { POINTS = 4096, KEYS = 1024, WIDTH = 1024 };
+    add_linear(LINEAR, POINTS, 128, WIDTH, false);
+    add_norm(LAYER_NORM, POINTS, WIDTH, false);
+    add_linear(LINEAR, POINTS, WIDTH, WIDTH, false);
+    add_attention(POINTS, KEYS, WIDTH, 8);
+    add_linear(LINEAR, POINTS, WIDTH, WIDTH, true);
+    add_norm(LAYER_NORM, POINTS, WIDTH, false);
+    add_activated_linear(LINEAR, POINTS, WIDTH, 4 * WIDTH, false, true);
+    add_linear(LINEAR, POINTS, 4 * WIDTH, WIDTH, true);
+    add_norm(LAYER_NORM, POINTS, WIDTH, false);
+    add_linear(LINEAR, POINTS, WIDTH, 1, false);
 }
 
 static void add_resnet(size_t side, size_t in, size_t out, bool time)
@@ -247,8 +307,9 @@ static void run_call(const call *one)
     size_t mark = operators_mark(run);
     if (of->kind == ATTENTION) {
         bool self = of->rows == of->in;
-        tensor q = op_empty(run, 3, (size_t[]){1, of->rows, self ? 3 * of->out : of->out});
-        tensor kv = op_empty(run, 3, (size_t[]){1, of->in, 2 * of->out});
+        size_t pieces = of->pieces > 0 ? of->pieces : 1;
+        tensor q = op_empty(run, 3, (size_t[]){pieces, of->rows, self ? 3 * of->out : of->out});
+        tensor kv = op_empty(run, 3, (size_t[]){pieces, of->in, 2 * of->out});
         const tensor *from = self ? &q : &kv;
         size_t first = self ? of->out : 0;
         tensor k = op_columns(run, from, first, of->out), v = op_columns(run, from, first + of->out, of->out);
@@ -261,6 +322,10 @@ static void run_call(const call *one)
         tensor channels = op_empty(run, 2, (size_t[]){1, of->out});
         epilogue how = {.add = of->add ? &add : NULL, .out = &add, .add_channels = of->channels ? &channels : NULL};
         (of->kind == UPSAMPLED ? op_upsample_convolution : op_convolution)(run, one->convolution, &x, &how);
+    } else if (of->kind == HEAD_NORM) {
+        tensor x = op_empty(run, 3, (size_t[]){1, of->rows, of->in});
+        x = op_columns(run, &x, 0, of->out);
+        op_rms_norm_heads(run, NULL, &x, (uint32_t)of->heads, 1e-6f);
     } else if (of->kind == CONCAT) {
         tensor a = op_empty(run, 3, (size_t[]){1, of->rows, of->in});
         tensor b = op_empty(run, 3, (size_t[]){1, of->rows, of->out});
@@ -268,13 +333,14 @@ static void run_call(const call *one)
     } else {
         tensor x = op_empty(run, 3, (size_t[]){1, of->rows, of->in});
         tensor add = op_empty(run, 3, (size_t[]){1, of->rows, of->out});
-        epilogue how = {.add = of->add ? &add : NULL, .out = &add};
+        epilogue how = {
+            .add = of->add ? &add : NULL, .out = &add, .activation = of->activated ? ACTIVATION_GELU : ACTIVATION_NONE};
         if (of->kind == LINEAR)
             op_linear(run, one->linear, &x, &how);
         else if (of->kind == GEGLU)
             op_linear_geglu(run, one->linear, &x);
         else if (of->kind == GROUP_NORM)
-            op_group_norm(run, one->norm, &x, 32, 1e-5f, of->silu ? ACTIVATION_SILU : ACTIVATION_NONE);
+            op_group_norm(run, one->norm, &x, 32, 1e-5f, of->activated ? ACTIVATION_SILU : ACTIVATION_NONE);
         else
             op_layer_norm(run, one->norm, &x, 1e-5f);
     }
@@ -354,7 +420,10 @@ static void make_bare(const call *one)
         check(onednn_convolution_describe(&description, &product, engine));
         finish_bare(index, 0, description, &source, NULL, &destination);
     } else if (of->kind == ATTENTION) {
-        dnnl_dim_t heads = (dnnl_dim_t)of->heads, size = out / heads;
+        /* Several pieces as so many heads more. */
+        dnnl_dim_t size = out / (dnnl_dim_t)of->heads;
+        dnnl_dim_t heads = (dnnl_dim_t)(of->heads * (of->pieces > 0 ? of->pieces : 1));
+        out = heads * size;
         onednn_layout scores = {0}, keys = {0}, values = {0};
         check(onednn_layout_make(&source, type, 3, (dnnl_dims_t){heads, count, size}, (dnnl_dims_t){size, out, 1}));
         check(onednn_layout_make(&keys, type, 3, (dnnl_dims_t){heads, size, in}, (dnnl_dims_t){size, 1, out}));
@@ -421,7 +490,7 @@ static double pass(bool operators_too)
 static double macs_of(const row *of)
 {
     if (of->kind == ATTENTION)
-        return 2.0 * (double)of->rows * (double)of->in * (double)of->out;
+        return 2.0 * (double)of->rows * (double)of->in * (double)of->out * (double)(of->pieces > 0 ? of->pieces : 1);
     if (of->kind > UPSAMPLED)
         return 0.0;
     double kernel = of->kernel > 0 ? (double)(of->kernel * of->kernel) : 1.0;
@@ -430,7 +499,18 @@ static double macs_of(const row *of)
 
 int main(int count, char **arguments)
 {
-    bool vae = count > 1 && strcmp(arguments[1], "vae") == 0;
+    static const struct {
+        const char *name;
+        void (*make)(void);
+        size_t megabytes; /* of the arena */
+    } networks[] = {{"unet", make_unet, 256},
+                    {"vae", make_vae, 1024},
+                    {"small", make_small, 256},
+                    {"dit", make_dit, 512},
+                    {"field", make_field, 256}};
+    size_t network = 0;
+    for (size_t i = 0; count > 1 && i < sizeof networks / sizeof *networks; i++)
+        network = strcmp(arguments[1], networks[i].name) == 0 ? i : network;
     int rounds = count > 2 ? atoi(arguments[2]) : 3;
     operators_options options = {.device = "cpu", .threads = count > 3 ? (unsigned)atoi(arguments[3]) : 0};
     if (count > 4)
@@ -449,12 +529,12 @@ int main(int count, char **arguments)
     weights = calloc((size_t)32 << 20, sizeof(float));
     require(weights != NULL, "memory");
     uint64_t began = clock_now_ns();
-    (vae ? make_vae : count > 1 && strcmp(arguments[1], "small") == 0 ? make_small : make_unet)();
+    networks[network].make();
     printf("%s: %zu calls of %zu shapes, %.2f GB of weights packed in %.2f s (and again for oneDNN)\n",
            operators_device(run), call_count, row_count, (double)operators_weight_bytes(run) * 1e-9,
            clock_seconds_between(began, clock_now_ns()));
     /* Untouched memory would be read from one page of zeros, which is faster than any tensor. */
-    tensor touched = op_empty_of(run, TENSOR_U8, 1, (size_t[]){(size_t)(vae ? 1024 : 256) << 20});
+    tensor touched = op_empty_of(run, TENSOR_U8, 1, (size_t[]){networks[network].megabytes << 20});
     require(touched.data != NULL, "memory");
     memset(touched.data, 0, tensor_bytes(&touched));
     operators_release(run, 0);
@@ -484,7 +564,7 @@ int main(int count, char **arguments)
         kinds[of->kind] += of->best;
         bare_kinds[of->kind] += of->bare_best;
         printf("%-12s %6zu %5zu %5zu %2zu %1s%1s%1s %5u %9.3f %9.3f %7.2f %5.0f%%\n", kind_names[of->kind], of->rows,
-               of->in, of->out, of->kernel, of->add ? "+" : "-", of->channels ? "c" : "-", of->silu ? "s" : "-",
+               of->in, of->out, of->kernel, of->add ? "+" : "-", of->channels ? "c" : "-", of->activated ? "s" : "-",
                of->calls, of->best * 1e3, of->bare_best * 1e3, 2e-12 * macs_of(of) * of->calls / of->best,
                100.0 * of->bare_best / of->best);
     }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Holds the networks of SDXL Turbo at full size against the reference, with equal random weights.
+"""Holds the networks at full size against the reference, with equal random weights.
 
     meson setup build -Dbench=true && ninja -C build bench/bench_networks
     python scripts/parity.py build/bench/bench_networks
 
 Needs torch, transformers, diffusers and safetensors in a virtual environment of its own, 7 GB of disk and 16 GB of
-memory: parts are loaded one at a time. Prints the tables of docs/parity.md. --keep leaves the weights for the next
+memory: parts are loaded one at a time. With --parts dit,triposg,partcrafter and --partcrafter PATH, a checkout of the
+public repository wgsxm/PartCrafter at 269bd41 (which wants einops too), PartCrafter instead of SDXL Turbo: 3.4 GB of
+disk, 12 GB of memory. Prints the tables of docs/parity.md. --keep leaves the weights for the next
 run; bench/image.py uses them too.
 
 Weights are normal with a deviation of 1 / sqrt(inputs), norms near 1, stored as f16 in the layout of the official
@@ -14,6 +16,7 @@ repository. Both sides read the same file. Errors: the largest difference over t
 import argparse
 import json
 import math
+import os
 import pathlib
 import shutil
 import struct
@@ -44,10 +47,43 @@ SCHEDULER = dict(num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, b
 PARTS = {"text": ("text_encoder", TEXT, "model"), "text2": ("text_encoder_2", TEXT2, "model"),
          "unet": ("unet", UNET, "diffusion_pytorch_model"), "vae": ("vae", VAE, "diffusion_pytorch_model")}
 
+# ---- PartCrafter, in a folder of its own ------------------------------
+
+DIT = dict(num_attention_heads=16, width=2048, in_channels=64, num_layers=21, cross_attention_dim=1024,
+           max_num_parts=32, global_attn_block_ids=list(range(0, 21, 2)))
+DECODER = dict(in_channels=3, latent_channels=64, num_attention_heads=8, width_encoder=512, width_decoder=1024,
+               num_layers_encoder=8, num_layers_decoder=16, embed_frequency=8, embed_include_pi=False)
+FLOW = dict(num_train_timesteps=1000, shift=1.0, use_dynamic_shifting=False)
+PARTCRAFTER = {"dit": ("transformer", DIT, "diffusion_pytorch_model"),
+               "triposg": ("vae", DECODER, "diffusion_pytorch_model")}
+PARTS |= PARTCRAFTER
+GUIDANCE = 7.0
+
+
+def partcrafter_class(part):
+    """The reference's own, from PARTCRAFTER_PATH. What its encoder needs and the decoder does not is stood in for."""
+    import importlib.machinery
+    import types
+    cluster = types.ModuleType("torch_cluster")
+    cluster.__spec__ = importlib.machinery.ModuleSpec("torch_cluster", None)
+    cluster.fps = None
+    sys.modules.setdefault("torch_cluster", cluster)
+    if os.environ["PARTCRAFTER_PATH"] not in sys.path:
+        sys.path.insert(0, os.environ["PARTCRAFTER_PATH"])
+    if part == "dit":
+        from src.models.transformers.partcrafter_transformer import PartCrafterDiTModel as found
+    elif part == "triposg":
+        from src.models.autoencoders.autoencoder_kl_triposg import TripoSGVAEModel as found
+    else:
+        from src.schedulers.scheduling_rectified_flow import RectifiedFlowScheduler as found
+    return lambda config: found(**config)
+
 
 def reference_class(part):
     import diffusers
     import transformers
+    if part in PARTCRAFTER:
+        return partcrafter_class(part)
     return {"text": lambda config: transformers.CLIPTextModel(transformers.CLIPTextConfig(**config)),
             "text2": lambda config: transformers.CLIPTextModelWithProjection(transformers.CLIPTextConfig(**config)),
             "unet": lambda config: diffusers.UNet2DConditionModel(**config),
@@ -66,9 +102,13 @@ def empty_model(part):
     return model, names
 
 
+def model_folder(folder, part):
+    return folder / "partcrafter" if part in PARTCRAFTER or part == "partcrafter" else folder
+
+
 def weights_path(folder, part):
     name, _, stem = PARTS[part]
-    return folder / name / f"{stem}.fp16.safetensors"
+    return model_folder(folder, part) / name / f"{stem}.fp16.safetensors"
 
 
 def random_weights(name, shape, generator):
@@ -101,9 +141,12 @@ def write_weights(folder, part):
     print(f"{path}: {path.stat().st_size:,} bytes", file=sys.stderr)
 
 
-def make_folder(folder):
+def make_folder(folder, parts):
+    """The models that the parts to hold belong to."""
+    partcrafter = any(part in PARTCRAFTER or part == "partcrafter" for part in parts)
+    turbo = any(part not in PARTCRAFTER and part != "partcrafter" for part in parts)
     for part in PARTS:
-        if not weights_path(folder, part).exists():
+        if (partcrafter if part in PARTCRAFTER else turbo) and not weights_path(folder, part).exists():
             write_weights(folder, part)
     (folder / "scheduler").mkdir(exist_ok=True)
     (folder / "scheduler" / "scheduler_config.json").write_text(
@@ -120,7 +163,8 @@ def reference_model(folder, part, dtype):
         if value.is_meta and name not in state:
             module, _, leaf = name.rpartition(".")
             owner = model.get_submodule(module)
-            owner.register_buffer(leaf, torch.arange(value.shape[-1]).expand(value.shape), persistent=False)
+            made = torch.arange(value.shape[-1]).expand(value.shape)
+            owner.register_buffer(leaf, 2.0 ** made.to(dtype) if leaf == "frequencies" else made, persistent=False)
     model.load_state_dict(state, strict=False, assign=True)
     left = [name for name, value in list(model.named_parameters()) + list(model.named_buffers()) if value.is_meta]
     assert not left, left
@@ -138,7 +182,13 @@ def inputs(folder, side):
     ids[:8] = torch.tensor([49406, 320, 1125, 539, 320, 4558, 49407, 49407])
     ids2 = ids.clone()
     ids2[7:] = 0
-    files = {"text": {"ids": ids}, "text2": {"ids": ids2},
+    points = 2.01 * torch.rand(8192, 3, generator=torch.Generator().manual_seed(8)) - 1.005
+    files = {"dit": {"latents": gaussian(6, 2, 256, 64), "image": gaussian(7, 257, 1024),
+                     "timestep": torch.tensor([1000.0])},
+             "triposg": {"latents": gaussian(9, 1024, 64), "points": points},
+             "partcrafter": {"noise": gaussian(6, 2, 128, 64), "image": gaussian(7, 257, 1024),
+                             "steps_guidance": torch.tensor([50.0, GUIDANCE])},
+             "text": {"ids": ids}, "text2": {"ids": ids2},
              "unet": {"latent": gaussian(1, 4, side, side), "context": gaussian(2, 77, 2048),
                       "pooled": gaussian(3, 1280), "timestep": torch.tensor([999.0])},
              "vae": {"latent": gaussian(4, 4, side, side)},
@@ -187,6 +237,26 @@ def paint(folder, given, dtype):
     return (picture / 2 + 0.5).clamp(0, 1)
 
 
+def velocities(model, latents, t, image):
+    """Of both branches, as the reference's pipeline batches them."""
+    parts = latents.shape[0]
+    images = image[None].expand(parts, -1, -1).to(model.dtype)
+    return model(torch.cat([latents] * 2).to(model.dtype), t.expand(2 * parts),
+                 encoder_hidden_states=torch.cat([torch.zeros_like(images), images]),
+                 attention_kwargs={"num_parts": parts}, return_dict=False)[0].float()
+
+
+def sample(folder, given, dtype):
+    model = reference_model(folder, "dit", dtype)
+    flow, latents = partcrafter_class("flow")(FLOW), given["noise"]
+    flow.set_timesteps(int(given["steps_guidance"][0]))
+    for t in flow.timesteps:
+        without, conditional = velocities(model, latents, t, given["image"]).chunk(2)
+        velocity = without + float(given["steps_guidance"][1]) * (conditional - without)
+        latents = flow.step(velocity, t, latents, return_dict=False)[0]
+    return latents
+
+
 def reference_path(folder, part, kind, side):
     return folder / f"reference-{part}-{kind}-{side}.npy"
 
@@ -199,6 +269,13 @@ def run_reference(folder, part, kind, side):
     if part in ("text", "text2"):
         context, pooled = encode(folder, part, given["ids"], dtype)
         answer = torch.cat([context.flatten(), pooled.flatten()])
+    elif part == "dit":
+        answer = velocities(reference_model(folder, "dit", dtype), given["latents"], given["timestep"], given["image"])
+    elif part == "triposg":
+        model = reference_model(folder, "triposg", dtype)
+        answer = model.decode(given["latents"][None].to(dtype), given["points"][None].to(dtype)).sample[0].float()
+    elif part == "partcrafter":
+        answer = sample(folder, given, dtype)
     elif part == "unet":
         answer = predict(folder, given, dtype)[0].permute(1, 2, 0)
     elif part == "vae":
@@ -225,12 +302,13 @@ def compare(values, expected):
     most = numpy.abs(expected).max()
     cosine = values @ expected / math.sqrt((values @ values) * (expected @ expected))
     return {"max": difference.max() / most, "mean": difference.mean() / most, "cosine": cosine,
+            "signs": (numpy.sign(values) == numpy.sign(expected)).mean(),
             "decibels": 20 * math.log10(255 / max(1e-9, math.sqrt((difference**2).mean()))), "largest": most}
 
 
 def ours(program, folder, part, kind):
     out = folder / f"ours-{part}-{kind}.raw"
-    answer = subprocess.run([program, part, folder, folder / f"input-{part}.safetensors", out, "--type", kind],
+    answer = subprocess.run([program, part, model_folder(folder, part), folder / f"input-{part}.safetensors", out, "--type", kind],
                             check=True, capture_output=True, text=True)
     about = json.loads(answer.stdout)
     return numpy.fromfile(out, dtype=numpy.uint8 if part == "whole" else numpy.float32), about
@@ -276,25 +354,32 @@ def main():
     arguments.add_argument("--keep", action="store_true", help="leave the weights and the reference's answers")
     arguments.add_argument("--parts", default="text,text2,unet,vae,whole")
     arguments.add_argument("--types", default="f32,bf16")
+    arguments.add_argument("--partcrafter", default=os.environ.get("PARTCRAFTER_PATH", ""),
+                           help="a checkout of the reference of dit, triposg and partcrafter")
     arguments.add_argument("--side", type=int, default=64, help="of the latent")
     arguments.add_argument("--reference", help=argparse.SUPPRESS)
     arguments.add_argument("--type", default="f32", help=argparse.SUPPRESS)
     given = arguments.parse_args()
+    os.environ["PARTCRAFTER_PATH"] = given.partcrafter
     if given.reference:
         run_reference(given.folder, given.reference, given.type, given.side)
         return
-    check_names(given.program)
+    parts = given.parts.split(",")
+    if any(part in ("unet", "vae") for part in parts):
+        check_names(given.program)
     given.folder.mkdir(parents=True, exist_ok=True)
-    make_folder(given.folder)
+    make_folder(given.folder, parts)
     inputs(given.folder, given.side)
     print("| network | type | max relative error | mean | cosine | PSNR dB | peak memory GB | load s |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")
-    for part in given.parts.split(","):
+    for part in parts:
         expected = reference(given.folder, part, "f32", given.side, not given.keep)
         for kind in given.types.split(","):
             values, about = ours(given.program, given.folder, part, kind)
             found = compare(values, expected)
             decibels = f"{found['decibels']:.1f}" if part == "whole" else ""
+            if part == "triposg":
+                decibels = f"{100 * found['signs']:.3f} % of signs"
             print(f"| {part} | {kind} | {found['max']:.2e} | {found['mean']:.2e} | {found['cosine']:.6f} | {decibels} | "
                   f"{about['peak_bytes'] / 1e9:.2f} | {about['load_s']:.1f} |", flush=True)
     if not given.keep:

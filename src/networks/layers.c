@@ -114,6 +114,92 @@ linear *load_linear(layer_loader *in, const char *prefix, const char *name, size
     return load_joined(in, prefix, &name, 1, outputs, inputs, kind);
 }
 
+/* Rows of result `which` of head `head`. */
+static tensor head_rows(const tensor *weights, size_t count, size_t heads, size_t which, size_t head)
+{
+    const size_t outputs = weights->sizes[0], inputs = weights->sizes[1], each = outputs / heads;
+    const size_t row = (head * count + which) * each;
+    const tensor *from = &weights[row / outputs];
+    char *data = (char *)from->data + row % outputs * inputs * tensor_type_bytes(from->type);
+    return tensor_make(from->type, 2, (size_t[]){each, inputs}, data);
+}
+
+linear *load_heads(layer_loader *in, const char *prefix, const char *const *names, size_t count, size_t outputs,
+                   size_t inputs, size_t heads)
+{
+    tensor weights[LAYERS_JOINED_MAX] = {0}, rows[LAYERS_JOINED_MAX * LAYER_HEADS_MAX];
+    linear *layer = NULL;
+    if (in->status == LUMEN_OK && (heads == 0 || heads > LAYER_HEADS_MAX || outputs % heads != 0))
+        in->status = lumen_fail(in->error, LUMEN_ERROR_INVALID,
+                                "%s: %zu heads do not divide a width of %zu, or are more than %d; the config.json "
+                                "belongs to another model, so pull it again",
+                                in->network, heads, outputs, LAYER_HEADS_MAX);
+    for (size_t i = 0; i < count; i++)
+        find(in, prefix, names[i], "weight", 2, (size_t[]){outputs, inputs}, &weights[i]);
+    if (in->status == LUMEN_OK && in->run != NULL) {
+        for (size_t which = 0; which < count; which++)
+            for (size_t head = 0; head < heads; head++)
+                rows[which * heads + head] = head_rows(weights, count, heads, which, head);
+        in->status = linear_load_joined(in->run, rows, NULL, count * heads, &layer, in->error);
+    }
+    for (size_t i = 0; i < count; i++)
+        forget(in, &weights[i]);
+    account(in, count * outputs * inputs * tensor_type_bytes(in->type));
+    return layer;
+}
+
+/* ---- Fine inputs ------------------------------------------------------------------------------------------ */
+
+size_t fine_inputs(size_t inputs)
+{
+    return (2 * inputs + 31) / 32 * 32;
+}
+
+void fine_split(const float *values, size_t inputs, float *out)
+{
+    uint16_t *rounded = (uint16_t *)(void *)(out + inputs);
+    tensor_convert(TENSOR_BF16, rounded, TENSOR_F32, values, inputs);
+    tensor_convert(TENSOR_F32, out, TENSOR_BF16, rounded, inputs);
+    for (size_t i = 0; i < inputs; i++)
+        out[inputs + i] = values[i] - out[i];
+    for (size_t i = 2 * inputs; i < fine_inputs(inputs); i++)
+        out[i] = 0.0f;
+}
+
+/* The columns of a weight twice, then zeros; f32, the caller's to free. */
+static float *twice(const tensor *weight)
+{
+    const size_t outputs = weight->sizes[0], inputs = weight->sizes[1], columns = fine_inputs(inputs);
+    float *out = calloc(outputs * columns, sizeof *out);
+    for (size_t row = 0; out != NULL && row < outputs; row++) {
+        const char *from = (const char *)weight->data + row * inputs * tensor_type_bytes(weight->type);
+        tensor_convert(TENSOR_F32, out + row * columns, weight->type, from, inputs);
+        memcpy(out + row * columns + inputs, out + row * columns, inputs * sizeof *out);
+    }
+    return out;
+}
+
+linear *load_fine_linear(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t inputs)
+{
+    tensor weight = {0}, bias = {0};
+    linear *layer = NULL;
+    find(in, prefix, name, "weight", 2, (size_t[]){outputs, inputs}, &weight);
+    find(in, prefix, name, "bias", 1, &outputs, &bias);
+    if (in->status == LUMEN_OK && in->run != NULL) {
+        float *values = twice(&weight);
+        tensor both = tensor_make(TENSOR_F32, 2, (size_t[]){outputs, fine_inputs(inputs)}, values);
+        in->status = values != NULL ? linear_load(in->run, &both, &bias, &layer, in->error)
+                                    : lumen_fail_memory(in->error, "the layer of a network");
+        free(values);
+    }
+    forget(in, &weight);
+    forget(in, &bias);
+    account(in, outputs * (fine_inputs(inputs) * tensor_type_bytes(in->type) + sizeof(float)));
+    return layer;
+}
+
+/* ---- Others ------------------------------------------------------------------------------------------------ */
+
 convolution *load_convolution(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t inputs,
                               size_t size, uint32_t stride)
 {
@@ -130,18 +216,29 @@ convolution *load_convolution(layer_loader *in, const char *prefix, const char *
     return layer;
 }
 
-norm *load_norm(layer_loader *in, const char *prefix, const char *name, size_t channels)
+static norm *load_any_norm(layer_loader *in, const char *prefix, const char *name, size_t channels, bool biased)
 {
     tensor weight = {0}, bias = {0};
     norm *layer = NULL;
     find(in, prefix, name, "weight", 1, &channels, &weight);
-    find(in, prefix, name, "bias", 1, &channels, &bias);
+    if (biased)
+        find(in, prefix, name, "bias", 1, &channels, &bias);
     if (in->status == LUMEN_OK && in->run != NULL)
-        in->status = norm_load(in->run, &weight, &bias, &layer, in->error);
+        in->status = norm_load(in->run, &weight, biased ? &bias : NULL, &layer, in->error);
     forget(in, &weight);
     forget(in, &bias);
-    account(in, channels * 2 * sizeof(float));
+    account(in, channels * (biased ? 2 : 1) * sizeof(float));
     return layer;
+}
+
+norm *load_norm(layer_loader *in, const char *prefix, const char *name, size_t channels)
+{
+    return load_any_norm(in, prefix, name, channels, true);
+}
+
+norm *load_rms_norm(layer_loader *in, const char *prefix, const char *name, size_t channels)
+{
+    return load_any_norm(in, prefix, name, channels, false);
 }
 
 embedding *load_embedding(layer_loader *in, const char *prefix, const char *name, size_t rows, size_t columns)

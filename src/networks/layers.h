@@ -26,7 +26,7 @@ typedef struct weight_source {
     void *user;
 } weight_source;
 
-enum { LAYER_NAME_BYTES = 160, LAYERS_JOINED_MAX = 3 };
+enum { LAYER_NAME_BYTES = 160, LAYERS_JOINED_MAX = 3, LAYER_HEADS_MAX = 64 };
 
 typedef struct layer_loader {
     const weight_source *from;
@@ -49,6 +49,13 @@ linear *load_linear(layer_loader *in, const char *prefix, const char *name, size
 linear *load_joined(layer_loader *in, const char *prefix, const char *const *names, size_t count, size_t outputs,
                     size_t inputs, linear_kind kind);
 
+/* A layer with bias for inputs that need more precision than the context's type has: each comes as the nearest bf16 and
+ * as what that leaves, so that coordinates keep 16 bits where activations have 8. It reads fine_inputs(inputs) values
+ * for each row, which fine_split makes of `inputs`; the rest is zeros, up to a size that is multiplied fast. */
+linear *load_fine_linear(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t inputs);
+size_t fine_inputs(size_t inputs);
+void fine_split(const float *values, size_t inputs, float *out);
+
 /* `size` by `size`, with bias, padded so that stride 1 keeps height and width. */
 convolution *load_convolution(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t inputs,
                               size_t size, uint32_t stride);
@@ -67,6 +74,15 @@ linear *load_linear_scaled(layer_loader *in, const char *prefix, const char *nam
 linear *load_patches(layer_loader *in, const char *prefix, const char *name, size_t outputs, size_t channels,
                      size_t size);
 norm *load_norm(layer_loader *in, const char *prefix, const char *name, size_t channels);
+
+/* A norm without bias. */
+norm *load_rms_norm(layer_loader *in, const char *prefix, const char *name, size_t channels);
+
+/* As load_joined, without bias, of layers whose rows the file keeps head by head: taken one after another, they are for
+ * each head its rows of the first result (queries, say), then of the second, and so on. The layer's outputs are those
+ * of load_joined: all heads of the first result, then of the second. `heads` divides `outputs`. */
+linear *load_heads(layer_loader *in, const char *prefix, const char *const *names, size_t count, size_t outputs,
+                   size_t inputs, size_t heads);
 
 /* `name` is the whole name behind the prefix: a table need not be called weight. */
 embedding *load_embedding(layer_loader *in, const char *prefix, const char *name, size_t rows, size_t columns);

@@ -74,7 +74,7 @@ lumen_status rmbg_open(const rmbg_options *options, rmbg **out, lumen_error *err
     lumen_status status = operators_open(&how, &model->run, error);
     if (status == LUMEN_OK)
         status = open_file(options->path, &model->file, error);
-    model->source = weight_file_source(model->file);
+    model->source = weight_source_of(model->file);
     if (status == LUMEN_OK)
         status = load(model, NULL, error);
     if (status == LUMEN_OK)

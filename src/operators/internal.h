@@ -50,7 +50,8 @@ typedef struct attention_call {
     const float *mask; /* (T, S) or NULL */
 } attention_call;
 
-/* Results are dense; operands too, but for those of `linear`, `attention` and `copy`, whose rows may have a stride. */
+/* Results are dense; operands too, but for those of `linear`, `head_norm`, `attention` and `copy`, whose rows may have
+ * a stride. */
 typedef struct backend {
     const char *name;
     lumen_status (*open)(operators *run, lumen_error *error); /* sets run->type where it is none, run->description */
@@ -79,6 +80,7 @@ typedef struct backend {
     void (*group_norm)(operators *run, const norm *layer, const tensor *x, size_t groups, float epsilon,
                        activation after, tensor *out);
     void (*row_norm)(operators *run, const norm *layer, const tensor *x, float epsilon, bool centered, tensor *out);
+    void (*head_norm)(operators *run, const norm *layer, const tensor *x, size_t heads, float epsilon); /* in place */
     void (*attention)(operators *run, const attention_call *call, tensor *out);
     void (*activation)(operators *run, const tensor *x, activation which, tensor *out);
     void (*add)(operators *run, const tensor *a, const tensor *b, tensor *out);

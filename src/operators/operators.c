@@ -320,6 +320,24 @@ tensor op_rms_norm(operators *run, const norm *layer, const tensor *x, float eps
     return row_norm(run, "a root-mean-square norm", layer, x, epsilon, false);
 }
 
+tensor op_rms_norm_heads(operators *run, const norm *layer, const tensor *x, uint32_t heads, float epsilon)
+{
+    const char *operation = "a norm of heads";
+    char text[TENSOR_TEXT_MAX];
+    if (!operand_usable(run, operation, x, true))
+        return nothing;
+    size_t channels = x->sizes[x->rank - 1];
+    if (heads == 0 || channels % heads != 0 || (layer != NULL && layer->channels != channels / heads)) {
+        operators_fail(run, LUMEN_ERROR_INVALID, "%s of %zu channels cannot read %u heads in %s", operation,
+                       layer != NULL ? layer->channels : 0, heads, tensor_text(x, text));
+        return nothing;
+    }
+    uint64_t began = cost_begin();
+    run->back->head_norm(run, layer, x, heads, epsilon);
+    cost_end(run, COST_NORM, began, 0);
+    return finished(run, x);
+}
+
 /* ---- Attention ----------------------------------------------------------------------------------------------- */
 
 static bool attention_fits(const tensor *q, const tensor *k, const tensor *v, size_t heads)

@@ -140,6 +140,10 @@ tensor op_group_norm(operators *run, const norm *layer, const tensor *x, uint32_
 tensor op_layer_norm(operators *run, const norm *layer, const tensor *x, float epsilon); /* layer NULL: no weights */
 tensor op_rms_norm(operators *run, const norm *layer, const tensor *x, float epsilon);   /* over the last size */
 
+/* Each head by itself, in place: x (..., heads * d), which may be columns of a joined tensor; the layer has d channels.
+ * What queries and keys go through in newer transformers. Returns x. */
+tensor op_rms_norm_heads(operators *run, const norm *layer, const tensor *x, uint32_t heads, float epsilon);
+
 /* ---- Attention ----------------------------------------------------------------------------------------- */
 
 typedef struct attention_options {

@@ -224,7 +224,7 @@ static void put_part(file_maker *file, checkpoint_part part)
     assert_int_equal(status, LUMEN_OK);
 }
 
-static void write_text(const char *folder, const char *name, const char *text)
+void write_text(const char *folder, const char *name, const char *text)
 {
     char path[4400];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -265,6 +265,17 @@ void write_small_folder(const char *path)
         snprintf(name, sizeof name, "%s/%s.safetensors", folder, stem);
         save_file(&file, name);
     }
+    json_decref(file.header);
+}
+
+void write_made_up(const char *path, lumen_status (*load)(const void *config, layer_loader *in), const void *config)
+{
+    file_maker file = {.header = json_object()};
+    const weight_source source = {.find = make_up_and_put, .forget = forget, .user = &file};
+    lumen_error error = {0};
+    layer_loader in = {.from = &source, .network = "small", .type = TENSOR_F32, .error = &error};
+    assert_int_equal(load(config, &in), LUMEN_OK);
+    save_file(&file, path);
     json_decref(file.header);
 }
 

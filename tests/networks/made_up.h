@@ -19,6 +19,12 @@ sdxl_turbo_config small_config(void);
 void write_small_folder(const char *path);
 void write_small_single(const char *path);
 
+/* Writes what `load` asks for, under the names by which it asks, as a safetensors file in f32. */
+void write_made_up(const char *path, lumen_status (*load)(const void *config, layer_loader *in), const void *config);
+
+/* Writes a text as FOLDER/NAME. */
+void write_text(const char *folder, const char *name, const char *text);
+
 /* A folder of its own for a test, and its removal with all that is in it. */
 void make_test_folder(char *path, size_t capacity);
 void remove_test_folder(const char *path);

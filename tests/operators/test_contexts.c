@@ -306,6 +306,8 @@ static void operands_of_wrong_sizes_are_refused_with_their_sizes(void **state)
     refused(run, op_group_norm(run, with.norm, &x, 7, 1e-5f, ACTIVATION_NONE), "7 groups");
     refused(run, op_group_norm(run, with.norm, &x, 0, 1e-5f, ACTIVATION_NONE), "0 groups");
     refused(run, op_layer_norm(run, with.norm, &narrow, 1e-5f), "columns");
+    refused(run, op_rms_norm_heads(run, NULL, &x, 7, 1e-6f), "7 heads");
+    refused(run, op_rms_norm_heads(run, with.norm, &x, 2, 1e-6f), "2 heads");
     refused(run, op_attention(run, &x, &x, &x, 7, NULL), "7 heads");
     refused(run, op_attention(run, &x, &x, &x, 0, NULL), "0 heads");
     refused(run, op_attention(run, &x, &x, &narrow, 1, NULL), "values (1, 10, 32)");

@@ -277,6 +277,33 @@ static void layer_and_root_mean_square_norms_agree(void **state)
         }
 }
 
+typedef struct head_case {
+    size_t rows, heads, each, apart; /* apart: columns of the joined tensor beside the heads */
+    bool weighted;
+} head_case;
+
+static tensor apply_head_norm(operators *run, const void *given)
+{
+    const head_case *of = given;
+    const norm *layer = of->weighted ? norm_of(run, of->each, false, 1) : NULL;
+    tensor x = values_in(run, 3, (size_t[]){2, of->rows, of->heads * of->each + of->apart}, 2, 0.5f, 1.0f);
+    tensor heads = op_columns(run, &x, of->apart, of->heads * of->each);
+    op_rms_norm_heads(run, layer, &heads, (uint32_t)of->heads, 1e-6f);
+    return x; /* with what lies beside the heads, which must stay */
+}
+
+static void each_head_is_normalized_by_itself_and_in_place(void **state)
+{
+    static const head_case cases[] = {
+        {.rows = 9, .heads = 4, .each = 16, .weighted = true},
+        {.rows = 33, .heads = 16, .each = 128, .apart = 2048, .weighted = true},
+        {.rows = 5, .heads = 3, .each = 7, .apart = 5},
+        {.rows = 1, .heads = 1, .each = 64, .apart = 64, .weighted = true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        compare_with_plain(state, apply_head_norm, &cases[i]);
+}
+
 /* ---- Attention -------------------------------------------------------------------------------------------------- */
 
 typedef struct attention_case {
@@ -451,6 +478,7 @@ int main(void)
         IN(f32, results_larger_than_the_cache_agree),
         IN(f32, group_norms_agree_for_groups_of_any_size),
         IN(f32, layer_and_root_mean_square_norms_agree),
+        IN(f32, each_head_is_normalized_by_itself_and_in_place),
         IN(f32, attention_agrees_for_any_number_of_tokens),
         IN(f32, causal_attention_sees_no_later_token_and_masks_are_added),
         IN(f32, activations_agree),
@@ -466,6 +494,7 @@ int main(void)
         IN(bf16, results_larger_than_the_cache_agree),
         IN(bf16, group_norms_agree_for_groups_of_any_size),
         IN(bf16, layer_and_root_mean_square_norms_agree),
+        IN(bf16, each_head_is_normalized_by_itself_and_in_place),
         IN(bf16, attention_agrees_for_any_number_of_tokens),
         IN(bf16, causal_attention_sees_no_later_token_and_masks_are_added),
         IN(bf16, activations_agree),

@@ -85,6 +85,7 @@ static const backend cpu_backend = {
     .embedding = cpu_embedding_run,
     .group_norm = cpu_group_norm,
     .row_norm = cpu_row_norm,
+    .head_norm = cpu_head_norm,
     .attention = cpu_attention,
     .activation = cpu_activation,
     .add = cpu_add,

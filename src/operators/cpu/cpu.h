@@ -169,6 +169,7 @@ const float *cpu_bias_with(operators *run, const float *bias, const tensor *add_
 void cpu_group_norm(operators *run, const norm *layer, const tensor *x, size_t groups, float epsilon, activation after,
                     tensor *out);
 void cpu_row_norm(operators *run, const norm *layer, const tensor *x, float epsilon, bool centered, tensor *out);
+void cpu_head_norm(operators *run, const norm *layer, const tensor *x, size_t heads, float epsilon);
 void cpu_softmax(operators *run, const tensor *x, tensor *out);
 
 /* ---- elementwise.c ---- */

@@ -241,6 +241,41 @@ void cpu_row_norm(operators *run, const norm *layer, const tensor *x, float epsi
     parallel_for(run, tensor_rows(x), (1u << 14) / channels + 1, normalize_range, &all);
 }
 
+typedef struct head_norm {
+    row_norm each; /* of one head */
+    size_t heads, stride;
+} head_norm;
+
+static void normalize_heads_range(void *argument, size_t from, size_t to, unsigned thread)
+{
+    (void)thread;
+    const head_norm *all = argument;
+    const row_norm *how = &all->each;
+    size_t bytes = tensor_type_bytes(how->type);
+    for (size_t row = from; row < to; row++)
+        for (size_t head = 0; head < all->heads; head++) {
+            void *values = how->out + (row * all->stride + head * how->channels) * bytes;
+            if (how->type == TENSOR_BF16)
+                bf16_normalize(values, values, how->channels, how->weight, how->bias, how->epsilon, false);
+            else
+                normalize_f32(values, values, how->channels, how);
+        }
+}
+
+void cpu_head_norm(operators *run, const norm *layer, const tensor *x, size_t heads, float epsilon)
+{
+    size_t channels = x->sizes[x->rank - 1];
+    head_norm all = {.each = {.type = run->type,
+                              .out = x->data,
+                              .channels = channels / heads,
+                              .weight = layer != NULL ? layer->weight : NULL,
+                              .bias = layer != NULL ? layer->bias : NULL,
+                              .epsilon = epsilon},
+                     .heads = heads,
+                     .stride = tensor_stride(x)};
+    parallel_for(run, tensor_rows(x), (1u << 14) / channels + 1, normalize_heads_range, &all);
+}
+
 /* ---- Softmax
  * ---------------------------------------------------------------------------------------------------------- */
 

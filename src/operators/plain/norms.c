@@ -45,22 +45,38 @@ void plain_group_norm(operators *run, const norm *layer, const tensor *x, size_t
                             epsilon, after, (float *)out->data + n * pixels * channels);
 }
 
+/* `to` may be `from`. */
+static void normalize_row(const norm *layer, const float *from, size_t channels, float epsilon, bool centered,
+                          float *to)
+{
+    double mean = 0.0, square = 0.0;
+    for (size_t c = 0; centered && c < channels; c++)
+        mean += (double)from[c] / (double)channels;
+    for (size_t c = 0; c < channels; c++)
+        square += ((double)from[c] - mean) * ((double)from[c] - mean) / (double)channels;
+    double factor = 1.0 / sqrt(square + (double)epsilon);
+    for (size_t c = 0; c < channels; c++)
+        to[c] = scaled(layer, ((double)from[c] - mean) * factor, c);
+}
+
 void plain_row_norm(operators *run, const norm *layer, const tensor *x, float epsilon, bool centered, tensor *out)
 {
     (void)run;
     size_t channels = x->sizes[x->rank - 1];
-    for (size_t row = 0; row < tensor_rows(x); row++) {
-        const float *from = (const float *)x->data + row * channels;
-        float *to = (float *)out->data + row * channels;
-        double mean = 0.0, square = 0.0;
-        for (size_t c = 0; centered && c < channels; c++)
-            mean += (double)from[c] / (double)channels;
-        for (size_t c = 0; c < channels; c++)
-            square += ((double)from[c] - mean) * ((double)from[c] - mean) / (double)channels;
-        double factor = 1.0 / sqrt(square + (double)epsilon);
-        for (size_t c = 0; c < channels; c++)
-            to[c] = scaled(layer, ((double)from[c] - mean) * factor, c);
-    }
+    for (size_t row = 0; row < tensor_rows(x); row++)
+        normalize_row(layer, (const float *)x->data + row * channels, channels, epsilon, centered,
+                      (float *)out->data + row * channels);
+}
+
+void plain_head_norm(operators *run, const norm *layer, const tensor *x, size_t heads, float epsilon)
+{
+    (void)run;
+    size_t each = x->sizes[x->rank - 1] / heads;
+    for (size_t row = 0; row < tensor_rows(x); row++)
+        for (size_t head = 0; head < heads; head++) {
+            float *values = (float *)x->data + row * tensor_stride(x) + head * each;
+            normalize_row(layer, values, each, epsilon, false, values);
+        }
 }
 
 /* A row in which everything is masked has no softmax; it becomes zeros. */

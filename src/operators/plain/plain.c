@@ -51,6 +51,7 @@ const backend plain_backend = {
     .embedding = plain_embedding_run,
     .group_norm = plain_group_norm,
     .row_norm = plain_row_norm,
+    .head_norm = plain_head_norm,
     .attention = plain_attention,
     .activation = plain_activation,
     .add = plain_add,

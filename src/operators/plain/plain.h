@@ -49,6 +49,7 @@ void plain_attention(operators *run, const attention_call *call, tensor *out);
 void plain_group_norm(operators *run, const norm *layer, const tensor *x, size_t groups, float epsilon,
                       activation after, tensor *out);
 void plain_row_norm(operators *run, const norm *layer, const tensor *x, float epsilon, bool centered, tensor *out);
+void plain_head_norm(operators *run, const norm *layer, const tensor *x, size_t heads, float epsilon);
 void plain_softmax(operators *run, const tensor *x, tensor *out);
 
 /* Softmax of `count` values in place. */

@@ -1,0 +1,44 @@
+/*
+ * networks.h: what the two halves of bench_networks share: networks.c (SDXL Turbo, the program) and parts.c
+ * (PartCrafter).
+ */
+#ifndef LUMEN_BENCH_NETWORKS_H
+#define LUMEN_BENCH_NETWORKS_H
+
+#include <stdio.h>
+
+#include "networks/sdxl_turbo.h"
+#include "tensor/safetensors.h"
+
+enum { REPEATS_MAX = 1000 };
+
+typedef struct settings {
+    const char *part, *model, *input, *output, *device;
+    tensor_type type;
+    unsigned threads, repeat;
+} settings;
+
+typedef struct job {
+    settings settings;
+    operators *run;
+    checkpoint *files;
+    safetensors *input, *file;
+    sdxl_turbo_config config;
+    lumen_error error;
+    double load, seconds[REPEATS_MAX];
+    FILE *out;
+} job;
+
+/* A tensor of the input file; ends the program when there is none. */
+void *input(job *work, const char *name, tensor *out);
+
+/* Values of a tensor to the output. */
+void put(job *work, const tensor *x);
+
+/* The first fields of the line of JSON, without its end. */
+void report(const job *work, const operators *run, size_t weights);
+
+bool is_part_of_partcrafter(const char *part);
+lumen_status run_partcrafter(job *work);
+
+#endif
