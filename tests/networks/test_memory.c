@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/process.h"
 #include "failing.h"
 #include "made_up.h"
 #include "tensor/safetensors.h"
@@ -434,6 +435,76 @@ static void a_picture_may_run_out_of_memory_anywhere_and_the_next_one_is_whole(v
     sdxl_turbo_close(with.model);
 }
 
+/* ---- A machine with too little --------------------------------------------------------------------------- */
+
+static uint64_t free_memory; /* what the machine has, for the test; 0: what it really has */
+
+process_memory __real_process_read_memory(void);
+process_memory __wrap_process_read_memory(void);
+
+process_memory __wrap_process_read_memory(void)
+{
+    if (free_memory == 0)
+        return __real_process_read_memory();
+    return (process_memory){.total_bytes = free_memory, .available_bytes = free_memory};
+}
+
+static lumen_status open_with(uint64_t available, bool low_memory, bool trust, sdxl_turbo **out, lumen_error *error)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/model", folder);
+    const sdxl_turbo_options options = {.path = path,
+                                        .device = "plain",
+                                        .type = TENSOR_F32,
+                                        .size_max = 64,
+                                        .low_memory = low_memory,
+                                        .trust_memory = trust};
+    free_memory = available;
+    lumen_status status = sdxl_turbo_open(&options, out, error);
+    free_memory = 0;
+    return status;
+}
+
+static void assert_refused(uint64_t available, bool low_memory, const char *needs, const char *mend)
+{
+    sdxl_turbo *model;
+    lumen_error error = {0};
+    char has[64];
+    snprintf(has, sizeof has, "%.1f GB are free", (double)available / 1e9);
+    assert_int_equal(open_with(available, low_memory, false, &model, &error), LUMEN_ERROR_MEMORY);
+    assert_null(model);
+    if (strstr(error.message, needs) == NULL || strstr(error.message, has) == NULL ||
+        strstr(error.message, mend) == NULL)
+        fail_msg("%s", error.message);
+}
+
+static void a_model_that_does_not_fit_is_refused_and_says_what_it_needs(void **state)
+{
+    (void)state;
+    sdxl_turbo *model;
+    lumen_error error = {0};
+    char needs[64];
+    assert_int_equal(open_with(0, false, false, &model, &error), LUMEN_OK);
+    const sdxl_turbo_needs all = *sdxl_turbo_needs_of(model);
+    sdxl_turbo_close(model);
+    assert_true(all.low_peak < all.peak);
+    snprintf(needs, sizeof needs, "needs %.1f GB of memory in f32", (double)all.peak / 1e9);
+
+    assert_refused(all.peak - 1, false, needs, "use --low-memory");
+    assert_refused(all.low_peak, false, needs, "use --low-memory");
+    assert_refused(all.low_peak - 1, false, needs, "use a machine with more");
+    snprintf(needs, sizeof needs, "needs %.1f GB of memory in f32", (double)all.low_peak / 1e9);
+    assert_refused(all.low_peak - 1, true, needs, "use a machine with more");
+
+    /* What fits is opened, and so is what the caller takes upon itself. */
+    assert_int_equal(open_with(all.peak, false, false, &model, &error), LUMEN_OK);
+    sdxl_turbo_close(model);
+    assert_int_equal(open_with(all.low_peak, true, false, &model, &error), LUMEN_OK);
+    sdxl_turbo_close(model);
+    assert_int_equal(open_with(1, false, true, &model, &error), LUMEN_OK);
+    sdxl_turbo_close(model);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -470,6 +541,7 @@ int main(void)
         cmocka_unit_test_prestate(networks_in_bf16_may_run_out_of_memory_anywhere, cpu),
         cmocka_unit_test(a_model_that_is_opened_may_run_out_of_memory_anywhere),
         cmocka_unit_test(a_picture_may_run_out_of_memory_anywhere_and_the_next_one_is_whole),
+        cmocka_unit_test(a_model_that_does_not_fit_is_refused_and_says_what_it_needs),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
