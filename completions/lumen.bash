@@ -11,9 +11,9 @@ _lumen_serve_options='--address --port --port-file --api-key-file --allowed-orig
     --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --debug-routes
     --log-format --log-level --help'
 _lumen_pregenerate_options='--server --wait --cache-dir --concepts --parallel --quality --points --seed --quiet --help'
-_lumen_pull_options='--accept-licence --folder --hub --catalog --list --verify --offline --parallel --attempts
+_lumen_pull_options='--accept-licence --models --hub --catalog --list --verify --offline --parallel --attempts
     --stall-seconds --quiet --help'
-_lumen_models_options='--folder --catalog --json --help'
+_lumen_models_options='--models --catalog --json --help'
 _lumen_models='sdxl-turbo rmbg-1.4 partcrafter'
 
 # Folders, and the files with one of the endings given.
@@ -102,7 +102,7 @@ _lumen() {
             ;;
         pull)
             case $before in
-            --folder) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
+            --models) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
             --catalog) mapfile -t COMPREPLY < <(_lumen_files "$word" json) ;;
             --hub | --parallel | --attempts | --stall-seconds) return ;;
             *) case $word in -*) choices=$_lumen_pull_options ;; *) choices=$_lumen_models ;; esac ;;
@@ -110,7 +110,7 @@ _lumen() {
             ;;
         models)
             case $before in
-            --folder) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
+            --models) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
             --catalog) mapfile -t COMPREPLY < <(_lumen_files "$word" json) ;;
             *) choices=$_lumen_models_options ;;
             esac

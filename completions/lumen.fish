@@ -110,7 +110,7 @@ complete -c lumen -n $pregenerate -l quiet -d 'print nothing but errors'
 
 complete -c lumen -n $pull -a 'sdxl-turbo rmbg-1.4 partcrafter'
 complete -c lumen -n $pull -l accept-licence -d 'accept the licences of the models'
-complete -c lumen -n $pull -l folder -x -a '(__fish_complete_directories)' -d 'the folder of models'
+complete -c lumen -n $pull -l models -x -a '(__fish_complete_directories)' -d 'the folder of models'
 complete -c lumen -n $pull -l hub -x -d 'the hub, or a mirror of it'
 complete -c lumen -n $pull -l catalog -r -F -d 'also the models of this list'
 complete -c lumen -n $pull -l list -d 'print the files and fetch nothing'
@@ -121,7 +121,7 @@ complete -c lumen -n $pull -l attempts -x -d 'try a file so often'
 complete -c lumen -n $pull -l stall-seconds -x -d 'without a byte for so long is broken off'
 complete -c lumen -n $pull -l quiet -d 'print nothing but errors'
 
-complete -c lumen -n $models -l folder -x -a '(__fish_complete_directories)' -d 'the folder of models'
+complete -c lumen -n $models -l models -x -a '(__fish_complete_directories)' -d 'the folder of models'
 complete -c lumen -n $models -l catalog -r -F -d 'also the models of this list'
 complete -c lumen -n $models -l json -d 'print one JSON object'
 

@@ -13,7 +13,7 @@
 static const char help[] =
     "lumen models : which models there are, and what of them is here\n"
     "\n"
-    "  --folder DIR    the folder of models; without it LUMEN_MODELS, else $XDG_DATA_HOME/lumen/models, else\n"
+    "  --models DIR    the folder of models; without it LUMEN_MODELS, else $XDG_DATA_HOME/lumen/models, else\n"
     "                  ~/.local/share/lumen/models\n"
     "  --catalog FILE  also the models of this list; without it LUMEN_MODELS_CATALOG\n"
     "  --json          print one JSON object, with every file\n"
@@ -149,8 +149,8 @@ static int print_text(const weights_catalog *models, const models_options *optio
 
 static int read_options(int count, char **arguments, models_options *options)
 {
-    enum { OPTION_FOLDER = 256, OPTION_CATALOG, OPTION_JSON, OPTION_HELP };
-    static const struct option names[] = {{"folder", required_argument, NULL, OPTION_FOLDER},
+    enum { OPTION_MODELS = 256, OPTION_CATALOG, OPTION_JSON, OPTION_HELP };
+    static const struct option names[] = {{"models", required_argument, NULL, OPTION_MODELS},
                                           {"catalog", required_argument, NULL, OPTION_CATALOG},
                                           {"json", no_argument, NULL, OPTION_JSON},
                                           {"help", no_argument, NULL, OPTION_HELP},
@@ -160,7 +160,7 @@ static int read_options(int count, char **arguments, models_options *options)
     optind = 1;
     for (int option; (option = getopt_long(count, arguments, ":h", names, NULL)) != -1;) {
         switch (option) {
-        case OPTION_FOLDER: options->folder = optarg; break;
+        case OPTION_MODELS: options->folder = optarg; break;
         case OPTION_CATALOG: options->catalog = optarg; break;
         case OPTION_JSON: options->json = true; break;
         case 'h':

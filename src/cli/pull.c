@@ -18,7 +18,7 @@ static const char help[] =
     "lumen pull MODEL... : fetch the files of models from their hub\n"
     "\n"
     "  --accept-licence    accept the licences of these models; without it, a terminal is asked\n"
-    "  --folder DIR        the folder of models; without it LUMEN_MODELS, else $XDG_DATA_HOME/lumen/models, else\n"
+    "  --models DIR        the folder of models; without it LUMEN_MODELS, else $XDG_DATA_HOME/lumen/models, else\n"
     "                      ~/.local/share/lumen/models\n"
     "  --hub URL           the hub, or a mirror of it; without it LUMEN_MODEL_HUB, else " WEIGHTS_HUB "\n"
     "  --catalog FILE      also the models of this list; without it LUMEN_MODELS_CATALOG\n"
@@ -144,7 +144,7 @@ static int pull_model(const weights_model *model, const pull_settings *settings)
 
 enum {
     OPTION_ACCEPT = 256,
-    OPTION_FOLDER,
+    OPTION_MODELS,
     OPTION_HUB,
     OPTION_CATALOG,
     OPTION_LIST,
@@ -159,7 +159,7 @@ enum {
 
 static const struct option option_names[] = {
     {"accept-licence", no_argument, NULL, OPTION_ACCEPT},
-    {"folder", required_argument, NULL, OPTION_FOLDER},
+    {"models", required_argument, NULL, OPTION_MODELS},
     {"hub", required_argument, NULL, OPTION_HUB},
     {"catalog", required_argument, NULL, OPTION_CATALOG},
     {"list", no_argument, NULL, OPTION_LIST},
@@ -178,7 +178,7 @@ static bool apply(pull_settings *settings, int option, const char *value)
     weights_pull_options *pull = &settings->pull;
     switch (option) {
     case OPTION_ACCEPT: pull->accept_licence = true; return true;
-    case OPTION_FOLDER: pull->folder = value; return true;
+    case OPTION_MODELS: pull->folder = value; return true;
     case OPTION_HUB: pull->mirror = value; return true;
     case OPTION_CATALOG: settings->catalog = value; return true;
     case OPTION_LIST: settings->list = true; return true;

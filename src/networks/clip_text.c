@@ -75,7 +75,7 @@ static size_t layers_needed(const clip_text_config *config)
 lumen_status clip_text_load(const clip_text_config *config, layer_loader *in, clip_text *out)
 {
     const char *const prefix = "text_model";
-    *out = (clip_text){.config = *config};
+    *out = (clip_text){.config = *config, .title = in->network};
     out->tokens = load_embedding(in, prefix, "embeddings.token_embedding.weight", config->vocabulary, config->width);
     out->positions =
         load_embedding(in, prefix, "embeddings.position_embedding.weight", config->positions, config->width);
@@ -141,12 +141,15 @@ tensor clip_text_forward(operators *run, const clip_text *encoder, const int32_t
 {
     const clip_text_config *config = &encoder->config;
     tensor x = embed(run, encoder, ids);
-    for (size_t i = 0; i + 1 < config->layers; i++)
+    for (size_t i = 0; i + 1 < config->layers; i++) {
         forward_layer(run, config, &encoder->layers[i], &x);
+        operators_step(run, encoder->title, (double)(i + 1) / (double)layers_needed(config));
+    }
     if (config->projection == 0 || pooled == NULL)
         return x;
     tensor context = op_scale(run, &x, 1.0f, 0.0f);
     forward_layer(run, config, &encoder->layers[config->layers - 1], &x);
+    operators_step(run, encoder->title, 1.0);
     if (x.data != NULL) {
         size_t offset = end_of_text(config, ids) * config->width * tensor_type_bytes(x.type);
         tensor row = tensor_make(x.type, 2, (size_t[]){1, config->width}, (char *)x.data + offset);

@@ -45,6 +45,7 @@ typedef struct clip_layer {
 
 typedef struct clip_text {
     clip_text_config config;
+    const char *title; /* the loader's name of the network, for progress */
     embedding *tokens, *positions;
     clip_layer layers[CLIP_LAYERS_MAX];
     norm *final_norm;
@@ -53,7 +54,8 @@ typedef struct clip_text {
 
 lumen_status clip_text_load(const clip_text_config *config, layer_loader *in, clip_text *out);
 
-/* ids (positions). Returns (1, T, W); `pooled` becomes (1, projection) and may be NULL for an encoder without. */
+/* ids (positions). Returns (1, T, W); `pooled` becomes (1, projection) and may be NULL for an encoder without. Reports
+ * after each layer, and may be cancelled there. */
 tensor clip_text_forward(operators *run, const clip_text *encoder, const int32_t *ids, tensor *pooled);
 
 #endif

@@ -18,6 +18,12 @@ struct configuration {
 
 /* ---- The file -------------------------------------------------------------------------------------------- */
 
+/* Jansson tells so of some of its allocations; others look like broken text to it. */
+static bool json_ran_out_of_memory(const json_error_t *why)
+{
+    return json_error_code(why) == json_error_out_of_memory || why->text[0] == '\0';
+}
+
 lumen_status configuration_from_bytes(const char *name, const void *bytes, size_t size, configuration **out,
                                       lumen_error *error)
 {
@@ -32,8 +38,11 @@ lumen_status configuration_from_bytes(const char *name, const void *bytes, size_
         *out = from;
         return LUMEN_OK;
     }
+    const bool no_memory = from->root == NULL && json_ran_out_of_memory(&why);
     json_decref(from->root);
     free(from);
+    if (no_memory)
+        return lumen_fail_memory(error, name);
     return lumen_fail(error, LUMEN_ERROR_INVALID, "%.200s is no JSON object (line %d: %.80s); pull the model again",
                       name, why.line, why.text);
 }
@@ -64,8 +73,8 @@ lumen_status configuration_open(const char *path, configuration **out, lumen_err
     if (file == NULL)
         return errno == ENOENT || errno == ENOTDIR
                    ? LUMEN_OK
-                   : lumen_fail(error, LUMEN_ERROR_IO, "%.200s could not be opened (%s); make it readable", path,
-                                strerror(errno));
+                   : lumen_fail(error, errno == ENOMEM ? LUMEN_ERROR_MEMORY : LUMEN_ERROR_IO,
+                                "%.200s could not be opened (%s); make it readable", path, strerror(errno));
     lumen_status status = read_file(path, file, out, error);
     fclose(file);
     return status;

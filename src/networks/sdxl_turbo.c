@@ -384,7 +384,6 @@ static lumen_status encode_text(painting *job)
         const uint64_t began = clock_now_ns();
         begin_share(model, i == 0 ? 0.01 : 0.05);
         halves[i] = clip_text_forward(model->run, &model->text[i], ids, i == 1 ? &job->pooled : NULL);
-        operators_step(model->run, part_titles[i], 1.0);
         model->timings.text += clock_seconds_between(began, clock_now_ns());
         done_with_part(model);
     }

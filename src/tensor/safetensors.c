@@ -45,7 +45,8 @@ static lumen_status map_file(const char *path, shard *out, lumen_error *error)
     } else if (facts.st_size > 0) {
         void *bytes = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_PRIVATE, file, 0);
         if (bytes == MAP_FAILED) {
-            status = lumen_fail(error, LUMEN_ERROR_IO, "%.200s cannot be mapped: %s", path, strerror(errno));
+            status = lumen_fail(error, errno == ENOMEM ? LUMEN_ERROR_MEMORY : LUMEN_ERROR_IO,
+                                "%.200s cannot be mapped: %s", path, strerror(errno));
         } else {
             out->bytes = bytes;
             out->size = (size_t)facts.st_size;
@@ -250,8 +251,7 @@ lumen_status safetensors_open(const char *path, safetensors **out, lumen_error *
     safetensors *file = calloc(1, sizeof *file);
     if (file == NULL)
         return lumen_fail_memory(error, path);
-    lumen_status status =
-        ends_with(path, ".json") ? open_index(path, file, error) : open_single(path, file, error);
+    lumen_status status = ends_with(path, ".json") ? open_index(path, file, error) : open_single(path, file, error);
     if (status != LUMEN_OK) {
         safetensors_close(file);
         return status;

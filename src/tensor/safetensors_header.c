@@ -60,7 +60,8 @@ lumen_status safetensors_json(const char *name, const void *bytes, size_t size, 
                           SAFETENSORS_VALUES_MAX);
     json_error_t reason;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
-    if (root == NULL && json_error_code(&reason) == json_error_out_of_memory)
+    /* Jansson tells so of some of its allocations; others look like broken text to it. */
+    if (root == NULL && (json_error_code(&reason) == json_error_out_of_memory || reason.text[0] == '\0'))
         return lumen_fail_memory(error, name);
     if (!json_is_object(root)) {
         json_decref(root);

@@ -49,7 +49,8 @@ lumen_status clip_tokenizer_open(const char *merges_path, int32_t pad, clip_toke
     *out = NULL;
     FILE *file = fopen(merges_path, "rbe");
     if (file == NULL)
-        return lumen_fail(error, LUMEN_ERROR_IO, "%.200s cannot be opened: %s", merges_path, strerror(errno));
+        return lumen_fail(error, errno == ENOMEM ? LUMEN_ERROR_MEMORY : LUMEN_ERROR_IO, "%.200s cannot be opened: %s",
+                          merges_path, strerror(errno));
     char *bytes = malloc(MERGES_BYTES_MAX + 1);
     size_t size = bytes == NULL ? 0 : fread(bytes, 1, MERGES_BYTES_MAX + 1, file);
     lumen_status status;

@@ -49,7 +49,7 @@ lumen_status weights_folder(const char *folder, char *out, size_t capacity, lume
         return print_path(out, capacity, error, data, "lumen/models");
     if (home == NULL)
         return lumen_fail(error, LUMEN_ERROR_INVALID,
-                          "there is no home folder for models; name one by --folder or LUMEN_MODELS");
+                          "there is no home folder for models; name one by --models or LUMEN_MODELS");
     return print_path(out, capacity, error, home, ".local/share/lumen/models");
 }
 

@@ -195,7 +195,7 @@ class Model:
 
     def arguments(self, hub, *arguments):
         address = hub if isinstance(hub, str) else hub.url
-        return ["pull", "tiny", "--catalog", self.catalog, "--folder", self.folder, "--hub", address, *arguments]
+        return ["pull", "tiny", "--catalog", self.catalog, "--models", self.folder, "--hub", address, *arguments]
 
     def check(self):
         """All files are there as they should be, and nothing else is."""
@@ -810,10 +810,10 @@ def a_folder_that_another_program_filled_is_used_as_it_is(folder):
         (theirs / name).parent.mkdir(parents=True, exist_ok=True)
         (theirs / name).write_bytes(content)
     with Hub(lambda request: request.send(model.content_of(request))) as hub:
-        lumen("pull", "tiny", "--catalog", model.catalog, "--folder", theirs, "--hub", hub.url)
+        lumen("pull", "tiny", "--catalog", model.catalog, "--models", theirs, "--hub", hub.url)
         assert hub.requests == [] and not (theirs / "tiny").exists()
         (theirs / "b.bin").unlink()
-        lumen("pull", "tiny", "--catalog", model.catalog, "--folder", theirs, "--hub", hub.url)
+        lumen("pull", "tiny", "--catalog", model.catalog, "--models", theirs, "--hub", hub.url)
         assert (theirs / "b.bin").read_bytes() == model.files["b.bin"] and not (theirs / "tiny").exists()
         model.folder.mkdir()
         (model.folder / "tiny").symlink_to(theirs)
@@ -930,9 +930,27 @@ def a_disk_that_fills_up_keeps_the_part(folder):
 
 
 @test
+def one_name_says_where_the_models_are_in_every_command(folder):
+    model = Model(folder, {"a.bin": content_of("a", 3000)})
+    for command in (["pull", "tiny", "--offline"], ["models", "--json"]):
+        catalog = ("--catalog", model.catalog)
+        status = 1 if command[0] == "pull" else 0
+        by_option = lumen(*command, *catalog, "--models", model.folder, status=status)
+        by_environment = lumen(*command, *catalog, environment={"LUMEN_MODELS": str(model.folder)}, status=status)
+        assert by_option == by_environment and str(model.folder) in "".join(by_option), by_option
+    picture = ("image", "cat", "-o", folder / "a.png")
+    by_option = lumen(*picture, "--models", model.folder, status=1)
+    assert by_option == lumen(*picture, environment={"LUMEN_MODELS": str(model.folder)}, status=1)
+    assert str(model.folder) in by_option[1] and "lumen pull sdxl-turbo" in by_option[1], by_option
+    for command in ("pull", "models", "image"):
+        _, error = lumen(command, "--folder", folder, status=2)
+        assert "--folder" in error, error
+
+
+@test
 def models_says_what_is_here_and_what_is_missing(folder):
     model = Model(folder, {"a.bin": content_of("a", 3000), "b.bin": content_of("b", 300)}, accept=True)
-    arguments = ("models", "--catalog", model.catalog, "--folder", model.folder)
+    arguments = ("models", "--catalog", model.catalog, "--models", model.folder)
     out, _ = lumen(*arguments)
     assert "sdxl-turbo" in out and "tiny" in out and "lumen pull tiny" in out and "MIT" in out, out
     with Hub(lambda request: request.send(model.content_of(request))) as hub:

@@ -45,5 +45,5 @@ offers "high" lumen pregenerate --quality h
 offers "sdxl-turbo" lumen pull s
 offers "--accept-licence --attempts" lumen pull sdxl-turbo --a
 offers "" lumen pull --hub ""
-offers "--folder" lumen models --fo
+offers "--models" lumen models --mo
 exit "$status"
