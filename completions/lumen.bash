@@ -8,8 +8,8 @@ _lumen_image_options='-o --raw --steps --seed --size --latents --models --thread
 _lumen_cutout_options='-o --mask --models --threads --precision --quiet --help'
 _lumen_serve_options='--address --port --port-file --api-key-file --allowed-origins --trusted-proxies --rate-limit
     --engine-rate-limit --max-body-bytes --cache-dir --cache-max-bytes --memory-cache-bytes --memory-cache-items
-    --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --debug-routes
-    --log-format --log-level --help'
+    --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --models
+    --debug-routes --log-format --log-level --help'
 _lumen_pregenerate_options='--server --wait --cache-dir --concepts --parallel --quality --points --seed --quiet --help'
 _lumen_pull_options='--accept-licence --models --hub --catalog --list --verify --offline --parallel --attempts
     --stall-seconds --quiet --help'
@@ -80,6 +80,7 @@ _lumen() {
             ;;
         serve)
             case $before in
+            --models) mapfile -t COMPREPLY < <(_lumen_files "$word" safetensors) ;;
             --port-file | --api-key-file | --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
             --cache-dir) mapfile -t COMPREPLY < <(_lumen_files "$word") ;;
             --log-format) choices='auto json text' ;;

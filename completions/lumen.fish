@@ -93,6 +93,7 @@ complete -c lumen -n $serve -l request-seconds -x -d 'the longest that a request
 complete -c lumen -n $serve -l drain-seconds -x -d 'for what is under way at the end'
 complete -c lumen -n $serve -l memory-budget -x -d 'for the models of an engine process'
 complete -c lumen -n $serve -l concepts -r -F -d 'read further kinds of shapes'
+complete -c lumen -n $serve -l models -r -F -d 'where the models are'
 complete -c lumen -n $serve -l debug-routes -d 'offer the routes below /debug'
 complete -c lumen -n $serve -l log-format -x -a 'auto json text' -d 'of the log'
 complete -c lumen -n $serve -l log-level -x -a 'debug info warning error' -d 'the least severe line'

@@ -4,19 +4,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/image_model.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/values.h"
 #include "files/files.h"
 #include "networks/sdxl_turbo.h"
 #include "tensor/safetensors.h"
-#include "weights/weights.h"
 #include "words/words.h"
 
-enum { IMAGE_SIZE_MIN = 256, STEPS_MAX = 4, THREADS_MAX = 1024, PATH_BYTES = 4096, PERCENT = 100 };
+enum { IMAGE_SIZE_MIN = 256, STEPS_MAX = 4, THREADS_MAX = 1024, PERCENT = 100 };
 
 static const char help[] =
     "lumen image TEXT -o FILE.png : paint a picture of a word or a short sentence with SDXL Turbo\n"
@@ -140,44 +139,6 @@ static int read_options(int count, char **arguments, image_options *options)
     return EXIT_DONE;
 }
 
-/* ---- Where the model is ---------------------------------------------------------------------------------- */
-
-static bool exists(const char *path)
-{
-    struct stat facts;
-    return stat(path, &facts) == 0;
-}
-
-/* --models may name the model itself; otherwise it, or the usual folder, holds the models by name. */
-static lumen_status find_model(const char *models, char path[PATH_BYTES], lumen_error *error)
-{
-    char inner[PATH_BYTES];
-    size_t length = models == NULL ? 0 : strlen(models);
-    if (models != NULL) {
-        const char *const ending = ".safetensors";
-        const size_t ending_length = strlen(ending);
-        snprintf(inner, sizeof inner, "%s/unet", models);
-        if ((length > ending_length && strcmp(models + length - ending_length, ending) == 0) || exists(inner)) {
-            if (length >= PATH_BYTES)
-                return lumen_fail(error, LUMEN_ERROR_INVALID, "--models %.60s... is too long; shorten it", models);
-            memcpy(path, models, length + 1);
-            return LUMEN_OK;
-        }
-    }
-    weights_state state;
-    lumen_status status = weights_look(weights_model_of("sdxl-turbo"), models, &state, error);
-    if (status != LUMEN_OK)
-        return status;
-    if (state.missing > 0)
-        return lumen_fail(
-            error, LUMEN_ERROR_UNAVAILABLE,
-            "SDXL Turbo is not in %.200s: %zu of its files are missing (%.1f GB); get them with: lumen pull "
-            "sdxl-turbo",
-            state.folder, state.missing, (double)state.bytes_missing / 1e9);
-    memcpy(path, state.folder, sizeof state.folder);
-    return LUMEN_OK;
-}
-
 /* ---- Noise from a file ----------------------------------------------------------------------------------- */
 
 typedef struct given_noise {
@@ -274,7 +235,7 @@ static lumen_status paint(const image_options *options, const char *prompt, cons
 static int run(const image_options *options)
 {
     static words_phrase phrase;
-    char path[PATH_BYTES];
+    char path[IMAGE_MODEL_PATH_BYTES];
     given_noise noise = {0};
     sdxl_turbo *model = NULL;
     picture_image picture = {0};
@@ -288,7 +249,7 @@ static int run(const image_options *options)
     if (status == LUMEN_OK && options->latents != NULL)
         status = read_latents(options, &noise, &error);
     if (status == LUMEN_OK)
-        status = find_model(options->models, path, &error);
+        status = image_model_find(options->models, path, &error);
     const sdxl_turbo_options opening = {.path = path,
                                         .threads = options->threads,
                                         .type = options->type,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/image_engine.h"
 #include "cli/serve.h"
 #include "host/lumen_engines.h"
 
@@ -33,17 +34,25 @@ typedef struct command {
 
 /* ---- The service, with the engines there are ------------------------------------------------------------------- */
 
-static const serve_program program = {.offer = lumen_engines_offer, .open_library = lumen_engines_open_library};
+static const serve_program program = {.offer = lumen_engines_offer,
+                                      .open_library = lumen_engines_open_library,
+                                      .offer_painters = image_engine_offer,
+                                      .withdraw_painters = image_engine_withdraw};
 
 static int command_serve(int count, char **arguments)
 {
     return serve_run(&program, count, arguments);
 }
 
-/* Not in the help: the service starts it. */
+/* Not in the help: the service starts them. */
 static int command_engine_host(int count, char **arguments)
 {
     return serve_host(&program, count, arguments);
+}
+
+static int command_image_host(int count, char **arguments)
+{
+    return serve_painter(&program, count, arguments);
 }
 
 static const command commands[] = {
@@ -57,6 +66,7 @@ static const command commands[] = {
     {"models", command_models},
     {"preflight", command_preflight},
     {"engine-host", command_engine_host},
+    {"image-host", command_image_host},
 };
 
 static const command *find_command(const char *name)

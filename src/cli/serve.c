@@ -3,6 +3,7 @@
 #include "cli/serve.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,20 @@ static int run(serve_settings *settings, log_sink *log)
     return result;
 }
 
+/* The pictures' engine, where its weights are; else why not. Looked for only where it can be asked for. */
+static lumen_status find_painters(const serve_program *program, serve_settings *settings, host_engines *painters,
+                                  lumen_error *error)
+{
+    if (program->offer_painters == NULL || !settings->service.debug_routes)
+        return LUMEN_OK;
+    lumen_status status = program->offer_painters(settings->models, painters, error);
+    if (status == LUMEN_OK)
+        settings->service.painters = painters;
+    else
+        settings->service.no_images = error->message;
+    return status == LUMEN_ERROR_UNAVAILABLE ? LUMEN_OK : status;
+}
+
 int serve_run(const serve_program *program, int count, char **arguments)
 {
     serve_settings settings;
@@ -112,25 +127,31 @@ int serve_run(const serve_program *program, int count, char **arguments)
     /* Engine processes inherit the environment, and have no use for the key. */
     unsetenv("LUMEN_API_KEY");
 
-    lumen_error error;
+    lumen_error error, no_images = {0};
     log_sink *log = NULL;
-    host_engines engines = {0};
+    host_engines engines = {0}, painters = {0};
     const log_options logging = {.descriptor = STDERR_FILENO, .format = settings.format, .least = settings.level};
     library_opener opener = {.program = program, .concepts = settings.concepts};
     const char *host_arguments[] = {"lumen", "engine-host", settings.concepts != NULL ? settings.concepts : "", NULL};
+    const char *painter_arguments[] = {"lumen", "image-host", settings.models != NULL ? settings.models : "", NULL};
     if (log_open(&logging, &log, &error) != LUMEN_OK ||
         program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
         result = complain(EXIT_FAILED, "%s", error.message);
+    } else if (find_painters(program, &settings, &painters, &no_images) != LUMEN_OK) {
+        result = complain(EXIT_FAILED, "%s", no_images.message);
     } else {
         settings.service.engines = &engines;
         settings.service.program = "/proc/self/exe";
         settings.service.host_arguments = host_arguments;
+        settings.service.painter_arguments = painter_arguments;
         settings.service.open_library = open_library;
         settings.service.user = &opener;
         settings.service.log = log;
         result = run(&settings, log);
     }
     lumen_engines_withdraw(&engines);
+    if (program->withdraw_painters != NULL)
+        program->withdraw_painters(&painters);
     log_close(log);
     serve_options_free(&settings);
     return result;
@@ -139,18 +160,43 @@ int serve_run(const serve_program *program, int count, char **arguments)
 /* ---- The host
  * ---------------------------------------------------------------------------------------------------------- */
 
+/* The socket to the service, the last of three arguments; -1 after a complaint. */
+static int read_descriptor(int count, char **arguments)
+{
+    char *end = NULL;
+    long descriptor = count == 3 ? strtol(arguments[2], &end, 10) : -1;
+    if (descriptor >= 0 && descriptor <= INT_MAX && *end == '\0')
+        return (int)descriptor;
+    complain(EXIT_USAGE, "%s is started by lumen serve, not by hand", arguments[0]);
+    return -1;
+}
+
 int serve_host(const serve_program *program, int count, char **arguments)
 {
     lumen_error error;
     host_engines engines;
-    char *end = NULL;
-    long descriptor = count == 3 ? strtol(arguments[2], &end, 10) : -1;
-    if (descriptor < 0 || *end != '\0')
-        return complain(EXIT_USAGE, "engine-host is started by lumen serve, not by hand");
+    const int descriptor = read_descriptor(count, arguments);
+    if (descriptor < 0)
+        return EXIT_USAGE;
     const char *concepts = arguments[1][0] != '\0' ? arguments[1] : NULL;
     if (program->offer(concepts, &engines, &error) != LUMEN_OK)
         return complain(EXIT_FAILED, "%s", error.message);
-    int status = host_main(&engines, (int)descriptor);
+    int status = host_main(&engines, descriptor);
     lumen_engines_withdraw(&engines);
+    return status;
+}
+
+int serve_painter(const serve_program *program, int count, char **arguments)
+{
+    lumen_error error;
+    host_engines painters;
+    const int descriptor = read_descriptor(count, arguments);
+    if (descriptor < 0)
+        return EXIT_USAGE;
+    const char *folder = arguments[1][0] != '\0' ? arguments[1] : NULL;
+    if (program->offer_painters(folder, &painters, &error) != LUMEN_OK)
+        return complain(EXIT_FAILED, "%s", error.message);
+    int status = host_main(&painters, descriptor);
+    program->withdraw_painters(&painters);
     return status;
 }

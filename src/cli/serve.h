@@ -4,6 +4,7 @@
  *     static const serve_program program = {.offer = lumen_engines_offer, .open_library = lumen_engines_open_library};
  *     if (strcmp(name, "serve") == 0)       return serve_run(&program, count, arguments);
  *     if (strcmp(name, "engine-host") == 0) return serve_host(&program, count, arguments);
+ *     if (strcmp(name, "image-host") == 0)  return serve_painter(&program, count, arguments);
  *
  * `lumen` is such a program, and so is the one that the tests run, which has engines that are slow, hang and crash.
  */
@@ -17,9 +18,15 @@ typedef struct serve_program {
     lumen_status (*offer)(const char *concepts, host_engines *out, lumen_error *error);
     /* Opens a library that knows the same engines. */
     lumen_status (*open_library)(const char *concepts, lumen **out, lumen_error *error);
+    /* Makes the table of the engine that paints, from the models in `models` (NULL: where they usually are), and gives
+     * it back. LUMEN_ERROR_UNAVAILABLE: they are not there; the service does without. NULL: this program has no such.
+     */
+    lumen_status (*offer_painters)(const char *models, host_engines *out, lumen_error *error);
+    void (*withdraw_painters)(host_engines *offered);
 } serve_program;
 
 int serve_run(const serve_program *program, int count, char **arguments);
 int serve_host(const serve_program *program, int count, char **arguments);
+int serve_painter(const serve_program *program, int count, char **arguments); /* "image-host" */
 
 #endif

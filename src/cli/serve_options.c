@@ -45,6 +45,7 @@ enum {
     DRAIN_SECONDS,
     MEMORY_BUDGET,
     CONCEPTS,
+    MODELS,
     DEBUG_ROUTES,
     LOG_FORMAT,
     LOG_LEVEL,
@@ -78,6 +79,8 @@ static const setting settings_table[SETTINGS] = {
     [MEMORY_BUDGET] = {"memory-budget", "N", BYTES, "0", 0, 1e15, "for the models of an engine process; 0: no bound"},
     [CONCEPTS] = {"concepts", "FILE", TEXT, NULL, 0, 0,
                   "read more shapes from FILE, in the language of docs/sculpting.md"},
+    [MODELS] = {"models", "FOLDER", TEXT, NULL, 0, 0,
+                "where the models are, for /debug/generate-image; usually ~/.local/share/lumen/models"},
     [DEBUG_ROUTES] = {"debug-routes", NULL, SWITCH, NULL, 0, 0, "offer /debug/generate-image and /debug/generate-mesh"},
     [LOG_FORMAT] = {"log-format", "FORMAT", TEXT, "auto", 0, 0, "json, text, or auto: text on a terminal"},
     [LOG_LEVEL] = {"log-level", "LEVEL", TEXT, "info", 0, 0, "debug, info, warning or error"},
@@ -264,6 +267,7 @@ int serve_options_read(int count, char **arguments, serve_settings *settings)
     if (status != EXIT_DONE)
         return status;
     settings->concepts = values[CONCEPTS];
+    settings->models = values[MODELS];
     settings->port_file = values[PORT_FILE];
     service_options *into = &settings->service;
     into->address = values[ADDRESS];

@@ -18,6 +18,7 @@
 typedef struct serve_settings {
     service_options service; /* without the engines */
     const char *concepts;    /* a file; NULL: none */
+    const char *models;      /* a folder; NULL: the usual one */
     const char *port_file;   /* NULL: none */
     log_format format;
     log_severity level;

@@ -150,14 +150,11 @@ static void answer_failure(host *self, uint32_t index, lumen_status status, cons
     send_frame(self, NULL);
 }
 
-static void answer_shape(host *self, uint32_t index, const lumen_shape *shape)
+/* What self->packed holds, or why it holds nothing. */
+static void answer_packed(host *self, uint32_t index, lumen_status status, const char *reason)
 {
-    lumen_error error = {0};
-    self->packed.size = 0;
-    self->packed.failed = false;
-    lumen_status status = shape_pack(shape, &self->packed, &error);
     if (status != LUMEN_OK) {
-        answer_failure(self, index, status, error.message);
+        answer_failure(self, index, status, reason);
     } else {
         host_write_shape(begin_frame(self), self->batch, index, resident_bytes(self), self->packed.size);
         send_frame(self, &self->packed);
@@ -166,6 +163,30 @@ static void answer_shape(host *self, uint32_t index, const lumen_shape *shape)
         buffer_close(&self->packed);
         buffer_open(&self->packed, SHAPE_PACK_BYTES_MAX);
     }
+}
+
+static buffer *begin_packing(host *self)
+{
+    self->packed.size = 0;
+    self->packed.failed = false;
+    return &self->packed;
+}
+
+static void answer_shape(host *self, uint32_t index, const lumen_shape *shape)
+{
+    lumen_error error = {0};
+    lumen_status status = shape_pack(shape, begin_packing(self), &error);
+    answer_packed(self, index, status, error.message);
+}
+
+static void answer_file(host *self, const host_engine *engine, uint32_t index, const lumen_request *request)
+{
+    lumen_error error = {0};
+    lumen_status status = engine->make_file(engine->self, request, begin_packing(self), &error);
+    if (status == LUMEN_OK && buffer_failed(&self->packed))
+        status = lumen_fail_memory(&error, "the file that was made");
+    answer_packed(self, index, status,
+                  error.message[0] != '\0' ? error.message : "the engine failed and did not say why");
 }
 
 /* ---- Reading -------------------------------------------------------------------------------------------------- */
@@ -250,6 +271,11 @@ static void run_on(host *self, const host_engine *engine, uint32_t first, uint32
         requests[i].progress = note_progress;
         requests[i].progress_user = one;
         errors[i].message[0] = '\0';
+    }
+    if (engine->make_file != NULL) {
+        for (uint32_t i = 0; i < count; i++)
+            answer_file(self, engine, first + i, &requests[i]);
+        return;
     }
     engine->generate(engine->self, requests, count, shapes, statuses, errors);
     for (uint32_t i = 0; i < count; i++) {

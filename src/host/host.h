@@ -26,6 +26,7 @@
 #ifndef LUMEN_HOST_HOST_H
 #define LUMEN_HOST_HOST_H
 
+#include "base/buffer.h"
 #include "executor/executor.h"
 #include "models/models.h"
 
@@ -41,6 +42,9 @@ typedef struct host_engine {
      * often: it may come from any thread until generate returns, and its false calls off that request. */
     void (*generate)(void *self, const lumen_request *requests, size_t count, lumen_shape **shapes,
                      lumen_status *statuses, lumen_error *errors);
+    /* Instead of generate, for an engine whose result is no shape but a file, such as a PNG picture: appends its bytes
+     * to `out`, which bears SHAPE_PACK_BYTES_MAX. Called for one request at a time; the same holds for progress. */
+    lumen_status (*make_file)(void *self, const lumen_request *request, buffer *out, lumen_error *error);
     void *self;
 } host_engine;
 

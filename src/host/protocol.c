@@ -79,6 +79,7 @@ bool host_write_orders(buffer *out, uint64_t batch, const char *engine, const lu
         buffer_u32(out, one->num_parts);
         buffer_u32(out, one->points);
         write_u64(out, one->seed);
+        buffer_u32(out, one->image_steps);
         write_text(out, one->text, strlen(one->text));
         buffer_u8(out, one->verb != NULL);
         if (one->verb != NULL)
@@ -285,6 +286,7 @@ static void read_orders(cursor *from, host_orders *orders)
         one->num_parts = read_u32(from);
         one->points = read_u32(from);
         one->seed = read_u64(from);
+        one->image_steps = read_u32(from);
         one->text = read_text(from, HOST_TEXT_BYTES);
         one->verb = read_bool(from) ? read_text(from, HOST_TEXT_BYTES) : NULL;
     }

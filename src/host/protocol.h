@@ -18,7 +18,7 @@
  *     host -> service   hello     version; the first message
  *                       model     the state of one model
  *                       progress  of one order
- *                       shape     an order's packed shape, read straight into a blob
+ *                       shape     an order's packed shape, or the file that it asked for, read straight into a blob
  *                       failure   why there is none
  *                       log       a line
  */
@@ -32,7 +32,7 @@
 #include "shape/pack.h"
 
 enum {
-    HOST_PROTOCOL_VERSION = 1,
+    HOST_PROTOCOL_VERSION = 2,
     HOST_FRAME_HEAD_BYTES = 8,
     HOST_SHAPE_HEAD_BYTES = 20,       /* batch, index, resident bytes */
     HOST_ENGINE_NAME_BYTES = 48,      /* with its zero, like all below */

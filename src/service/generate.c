@@ -30,6 +30,16 @@ static void answer_faults(visit *one, const order_faults *faults)
     buffer_close(&body);
 }
 
+void generate_answer_faults(visit *one, order_status found, const order_faults *faults, const lumen_error *error)
+{
+    if (found == ORDER_MALFORMED)
+        answer_error(one, 400, "BadRequestError", 0.0, "%s", error->message);
+    else if (found == ORDER_NO_MEMORY)
+        answer_error(one, 503, "QueueFullError", 5.0, "%s", error->message);
+    else
+        answer_faults(one, faults);
+}
+
 bool generate_read(visit *one, generate_plan *plan)
 {
     service *running = one->service;
@@ -37,11 +47,10 @@ bool generate_read(visit *one, generate_plan *plan)
     const void *body = http_body(one->exchange, &size);
     order_faults faults;
     lumen_error error;
-    switch (order_read(body, size, running->engine_names, &plan->body, &faults, &error)) {
-    case ORDER_MALFORMED: answer_error(one, 400, "BadRequestError", 0.0, "%s", error.message); return false;
-    case ORDER_NO_MEMORY: answer_error(one, 503, "QueueFullError", 5.0, "%s", error.message); return false;
-    case ORDER_FAULTY: answer_faults(one, &faults); return false;
-    case ORDER_GOOD: break;
+    order_status found = order_read(body, size, running->engine_names, &plan->body, &faults, &error);
+    if (found != ORDER_GOOD) {
+        generate_answer_faults(one, found, &faults, &error);
+        return false;
     }
     lumen_request request = order_request(&plan->body);
     if (pipeline_plan_request(running->library, &request, &plan->plan, &error) != LUMEN_OK) {
@@ -152,7 +161,7 @@ static void run_figures(void *user)
  * --------------------------------------------------------------------------------------------------------------- */
 
 /* From a thread of the executor. */
-static void finished(void *user, const executor_outcome *outcome)
+static void finish_shape(void *user, const executor_outcome *outcome)
 {
     visit *one = user;
     service *running = one->service;
@@ -186,12 +195,13 @@ void generate_abandon(visit *one)
         give_up(one);
 }
 
-static void wait_for_work(visit *one, const executor_order *order)
+void generate_wait(visit *one, executor *work, const executor_order *order,
+                   void (*finished)(void *user, const executor_outcome *outcome))
 {
     const executor_party party = {.finished = finished, .user = one};
     executor_refusal refusal;
     http_wait(one->exchange);
-    one->ticket = executor_join(one->service->work, order, &party, &refusal);
+    one->ticket = executor_join(work, order, &party, &refusal);
     if (one->ticket == NULL)
         generate_answer_refusal(one, refusal);
     else if (atomic_exchange(&one->waiting, VISIT_WAITING) == VISIT_LEFT)
@@ -221,7 +231,7 @@ static cache_entry *find_or_wait(visit *one)
         return NULL;
     cache_entry *entry = cache_find(one->service->shapes, plan.order.key, plan.order.identity);
     if (entry == NULL)
-        wait_for_work(one, &plan.order);
+        generate_wait(one, one->service->work, &plan.order, finish_shape);
     return entry;
 }
 
@@ -265,12 +275,4 @@ void handle_debug_mesh(visit *one)
 {
     one->debug = true;
     generate(one);
-}
-
-void handle_debug_image(visit *one)
-{
-    generate_plan plan;
-    if (generate_read(one, &plan))
-        answer_error(one, 503, "ModelNotLoadedError", 60.0,
-                     "no engine that makes pictures of words is part of this version");
 }

@@ -15,15 +15,14 @@ void handle_health(visit *one)
 
 /* ---- Models -------------------------------------------------------------------------------------------------- */
 
-/* The models of the engine processes, which all have the same list: each as it is where it is loaded, or in the first.
- * `reasons`: with why a load failed, which may name files. */
-static json_t *describe_models(service *running, bool reasons, bool *fallback_loaded)
+/* The models of processes that all have the same list: each as it is where it is loaded, or in the first. */
+static void add_models(json_t *list, host_set *hosts, uint32_t slots, bool reasons, bool *fallback_loaded)
 {
     model_report best[MODELS_MAX];
     size_t count = 0;
-    for (uint32_t slot = 0; slot < running->options.workers; slot++) {
+    for (uint32_t slot = 0; slot < slots; slot++) {
         host_report report;
-        host_read_report(running->hosts, slot, &report);
+        host_read_report(hosts, slot, &report);
         for (size_t i = 0; i < report.model_count && i < MODELS_MAX; i++) {
             if (i >= count)
                 best[count++] = report.models[i];
@@ -31,8 +30,6 @@ static json_t *describe_models(service *running, bool reasons, bool *fallback_lo
                 best[i] = report.models[i];
         }
     }
-    *fallback_loaded = false;
-    json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         *fallback_loaded = *fallback_loaded || (best[i].fallback && best[i].state == MODEL_LOADED);
         json_t *entry = json_pack("{s:o, s:s, s:I, s:f}", "name", files_json_text(best[i].name), "state",
@@ -42,6 +39,16 @@ static json_t *describe_models(service *running, bool reasons, bool *fallback_lo
             json_object_set_new(entry, "reason", files_json_text(best[i].reason));
         json_array_append_new(list, entry);
     }
+}
+
+/* `reasons`: with why a load failed, which may name files. */
+static json_t *describe_models(service *running, bool reasons, bool *fallback_loaded)
+{
+    json_t *list = json_array();
+    *fallback_loaded = false;
+    add_models(list, running->hosts, running->options.workers, reasons, fallback_loaded);
+    if (running->image_hosts != NULL)
+        add_models(list, running->image_hosts, 1, reasons, fallback_loaded);
     return list;
 }
 
@@ -108,10 +115,10 @@ void handle_cache_stats(visit *one)
     answer_json(one, 200, describe_cache(one->service));
 }
 
-static json_t *describe_worker(service *running, uint32_t slot, const executor_slot_figures *work)
+static json_t *describe_worker(host_set *hosts, uint32_t slot, const executor_slot_figures *work)
 {
     host_report report;
-    host_read_report(running->hosts, slot, &report);
+    host_read_report(hosts, slot, &report);
     return json_pack("{s:i, s:i, s:b, s:b, s:o, s:o, s:o, s:f, s:f, s:b, s:b, s:i, s:i, s:i, s:o, s:I}", "slot",
                      (int)slot, "process", report.process, "ready", (int)report.ready, "busy", (int)work->busy,
                      "engine", files_json_text(work->engine), "stage", files_json_text(work->stage), "text",
@@ -127,8 +134,16 @@ static json_t *describe_queue(service *running, uint64_t *resident)
     executor_read_figures(running->work, &work);
     json_t *workers = json_array();
     for (uint32_t slot = 0; slot < work.slots; slot++) {
-        json_t *worker = describe_worker(running, slot, &work.slot[slot]);
+        json_t *worker = describe_worker(running->hosts, slot, &work.slot[slot]);
         *resident += (uint64_t)json_integer_value(json_object_get(worker, "resident_bytes"));
+        json_array_append_new(workers, worker);
+    }
+    if (running->image_work != NULL) {
+        executor_figures images;
+        executor_read_figures(running->image_work, &images);
+        json_t *worker = describe_worker(running->image_hosts, 0, &images.slot[0]);
+        *resident += (uint64_t)json_integer_value(json_object_get(worker, "resident_bytes"));
+        json_object_set_new(worker, "slot", json_integer(work.slots));
         json_array_append_new(workers, worker);
     }
     return json_pack("{s:i, s:i, s:I, s:f, s:I, s:I, s:I, s:o}", "depth", (int)(work.queued + work.looking_up),

@@ -58,7 +58,7 @@ struct service {
     limits *client_limit;
     limits *engine_limit;
     random_ids *ids;
-    memo *known; /* bodies of requests */
+    memo *known;                               /* bodies of requests */
     const char *engine_names[ENGINES_MAX + 2]; /* that requests may name: "auto" first, NULL last */
     observations seen;
     atomic_size_t own_bytes;   /* of large answers that are one request's own, now being sent */
@@ -77,8 +77,10 @@ struct service {
     cache *shapes;
     host_set *hosts;
     executor *work;
-    tasks *pool;     /* quick: looking up, writing files */
-    tasks *painters; /* slow: pictures */
+    tasks *pool;           /* quick: looking up, writing files */
+    tasks *painters;       /* slow: pictures of shapes */
+    host_set *image_hosts; /* NULL: nothing paints */
+    executor *image_work;
     job_table *jobs;
 };
 
@@ -159,12 +161,19 @@ void handle_prometheus(visit *one);
 void handle_generate(visit *one);  /* generate.c */
 void generate_abandon(visit *one); /* its client left */
 void handle_debug_mesh(visit *one);
-void handle_debug_image(visit *one);
-void handle_job_post(visit *one); /* job_routes.c */
+void handle_debug_image(visit *one); /* image.c */
+void handle_job_post(visit *one);    /* job_routes.c */
 void handle_job_get(visit *one);
 void handle_job_events(visit *one);
 void handle_job_delete(visit *one);
 void handle_shape(visit *one); /* shapes.c */
+
+/* What paints, if the options have it: its process and its queue. Stopped and closed where the others are. */
+lumen_status images_open(service *running, lumen_error *error);
+
+/* Hooks of every executor of the service: the rate limit of work for engines, and metrics. */
+bool service_admit(void *user, void *party_user, double *retry_seconds);
+void service_observed(void *user, const executor_order *order, const executor_outcome *outcome);
 
 /* The http_handler that leads to them: routes.c. */
 http_handler routes_handler(service *running);

@@ -173,15 +173,14 @@ static void refresh_tier(observations *seen, const char *tier, const cache_tier_
     metric_set(metric_with(seen->cache_faults, tier), (double)figures->faults);
 }
 
-static void refresh_models(struct service *running)
+/* Returns how often their processes crashed. */
+static unsigned refresh_models_of(observations *seen, host_set *hosts, const host_engines *offered, uint32_t slots)
 {
-    observations *seen = &running->seen;
-    const host_engines *offered = running->options.engines;
     bool loaded[MODELS_MAX] = {false};
     unsigned crashes = 0;
-    for (uint32_t slot = 0; slot < running->options.workers; slot++) {
+    for (uint32_t slot = 0; slot < slots; slot++) {
         host_report report;
-        host_read_report(running->hosts, slot, &report);
+        host_read_report(hosts, slot, &report);
         crashes += report.crashes;
         for (size_t i = 0; i < report.model_count && i < offered->model_count; i++) {
             const model_report *one = &report.models[i];
@@ -195,7 +194,16 @@ static void refresh_models(struct service *running)
     /* One gauge for all processes: 1 when any of them has it. */
     for (size_t i = 0; i < offered->model_count && i < MODELS_MAX; i++)
         metric_set(metric_with(seen->model_loaded, offered->models[i].name), loaded[i] ? 1.0 : 0.0);
-    metric_set(seen->crashes, (double)crashes);
+    return crashes;
+}
+
+static void refresh_models(struct service *running)
+{
+    const service_options *options = &running->options;
+    unsigned crashes = refresh_models_of(&running->seen, running->hosts, options->engines, options->workers);
+    if (running->image_hosts != NULL)
+        crashes += refresh_models_of(&running->seen, running->image_hosts, options->painters, 1);
+    metric_set(running->seen.crashes, (double)crashes);
 }
 
 static void refresh(struct service *running)

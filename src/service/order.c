@@ -296,7 +296,8 @@ static const char *read_engine(const char *name, const char *const *engines, ord
 
 /* ---- All together -------------------------------------------------------------------------------------- */
 
-static void read_members(const json_t *root, const char *const *engines, service_order *out, order_faults *faults)
+/* What every order has. */
+static void read_words(const json_t *root, service_order *out, order_faults *faults)
 {
     const json_t *text = json_object_get(root, "text");
     if (text == NULL)
@@ -308,15 +309,21 @@ static void read_members(const json_t *root, const char *const *engines, service
     const char *verb = optional_text(root, "verb", faults);
     if (verb != NULL && !unicode_is_blank(verb))
         read_text("verb", verb, out->verb, faults);
+    out->seed = optional_integer(root, "seed", 0, INT64_MAX, faults);
+}
+
+static void read_members(const json_t *root, const char *const *engines, service_order *out, order_faults *faults)
+{
+    read_words(root, out, faults);
     out->quality = read_quality(optional_text(root, "quality", faults), faults);
     out->num_parts = (uint32_t)optional_integer(root, "num_parts", 1, LUMEN_REQUEST_PARTS_MAX, faults);
-    out->seed = optional_integer(root, "seed", 0, INT64_MAX, faults);
     out->points = (uint32_t)optional_integer(root, "points", LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, faults);
     out->engine = read_engine(optional_text(root, "engine", faults), engines, faults);
 }
 
-order_status order_read(const void *body, size_t size, const char *const *engines, service_order *out,
-                        order_faults *faults, lumen_error *error)
+/* `engines` NULL: an order of a picture. */
+static order_status read_order(const void *body, size_t size, const char *const *engines, service_order *out,
+                               order_faults *faults, lumen_error *error)
 {
     json_error_t fault;
     size_t deep;
@@ -336,13 +343,28 @@ order_status order_read(const void *body, size_t size, const char *const *engine
         explain(&fault, error);
         return ORDER_MALFORMED;
     }
-    out->text[0] = out->verb[0] = 0;
-    if (json_is_object(root))
+    *out = (service_order){0};
+    if (json_is_object(root) && engines != NULL) {
         read_members(root, engines, out, faults);
-    else
+    } else if (json_is_object(root)) {
+        read_words(root, out, faults);
+        out->image_steps = (uint32_t)optional_integer(root, "steps", 1, ORDER_IMAGE_STEPS_MAX, faults);
+    } else
         add_fault(faults, NULL, "object_type", "the body is not an object; send one, such as {\"text\": \"horse\"}");
     json_decref(root);
     return faults->count == 0 ? ORDER_GOOD : ORDER_FAULTY;
+}
+
+order_status order_read(const void *body, size_t size, const char *const *engines, service_order *out,
+                        order_faults *faults, lumen_error *error)
+{
+    return read_order(body, size, engines, out, faults, error);
+}
+
+order_status order_read_image(const void *body, size_t size, service_order *out, order_faults *faults,
+                              lumen_error *error)
+{
+    return read_order(body, size, NULL, out, faults, error);
 }
 
 lumen_request order_request(const service_order *order)
@@ -353,5 +375,6 @@ lumen_request order_request(const service_order *order)
                            .quality = order->quality,
                            .num_parts = order->num_parts,
                            .points = order->points,
-                           .seed = order->seed};
+                           .seed = order->seed,
+                           .image_steps = order->image_steps};
 }

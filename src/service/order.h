@@ -1,5 +1,6 @@
 /*
- * order.h: the body of POST /generate and POST /jobs, hostile bytes, into an order, with all its faults at once.
+ * order.h: the body of POST /generate, POST /jobs and POST /debug/generate-image, hostile bytes, into an order, with
+ * all its faults at once.
  *
  *     service_order order;
  *     order_faults faults;
@@ -28,6 +29,7 @@
 enum {
     ORDER_DEPTH_MAX = 32,
     ORDER_TEXT_BYTES = 4 * LUMEN_TEXT_MAX_CHARACTERS + 1,
+    ORDER_IMAGE_STEPS_MAX = 4,
     ORDER_FAULTS_MAX = 8, /* one for each member and one for the body */
     ORDER_MESSAGE_BYTES = 160
 };
@@ -39,7 +41,8 @@ typedef struct service_order {
     uint32_t num_parts; /* 0: not said */
     uint32_t points;    /* 0: not said */
     uint64_t seed;
-    const char *engine; /* one of the names given to order_read; the first of them when not said */
+    uint32_t image_steps; /* of an order of a picture; 0: not said */
+    const char *engine;   /* one of the names given to order_read; the first of them when not said */
 } service_order;
 
 typedef struct order_fault {
@@ -61,6 +64,10 @@ typedef enum order_status { ORDER_GOOD, ORDER_FAULTY, ORDER_MALFORMED, ORDER_NO_
  * byte. */
 order_status order_read(const void *body, size_t size, const char *const *engines, service_order *out,
                         order_faults *faults, lumen_error *error);
+
+/* The same of the body of POST /debug/generate-image: text, verb, seed, and steps from 1 to ORDER_IMAGE_STEPS_MAX. */
+order_status order_read_image(const void *body, size_t size, service_order *out, order_faults *faults,
+                              lumen_error *error);
 
 /* Appends {"detail": [{"loc": ["body", "text"], "msg": "...", "type": "..."}, ...]}. */
 void order_write_faults(const order_faults *faults, buffer *out);

@@ -1,6 +1,7 @@
 /* The service's life: bound at once, opened behind that, drained at the end. */
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static void *lookup(void *user, const executor_order *order)
     return cache_load(running->shapes, order->key, order->identity);
 }
 
-static bool admit(void *user, void *party_user, double *retry_seconds)
+bool service_admit(void *user, void *party_user, double *retry_seconds)
 {
     service *running = user;
     const requester *who = party_user;
@@ -71,7 +72,7 @@ static void release_result(void *user, void *result)
     cache_release(result);
 }
 
-static void observed(void *user, const executor_order *order, const executor_outcome *outcome)
+void service_observed(void *user, const executor_order *order, const executor_outcome *outcome)
 {
     service *running = user;
     observe_flight(&running->seen, order->engine, outcome);
@@ -129,11 +130,11 @@ static lumen_status open_executor(service *running, lumen_error *error)
     const executor_options wanted = {.backend = host_backend(running->hosts),
                                      .hooks = {.user = running,
                                                .lookup = lookup,
-                                               .admit = admit,
+                                               .admit = service_admit,
                                                .store = store,
                                                .keep = keep_result,
                                                .release = release_result,
-                                               .observed = observed},
+                                               .observed = service_observed},
                                      .device = SERVICE_DEVICE,
                                      .slots = options->workers,
                                      .queue_max = options->queue_max,
@@ -153,6 +154,8 @@ static lumen_status open_rooms(service *running, lumen_error *error)
         status = open_cache(running, error);
     if (status == LUMEN_OK)
         status = open_executor(running, error);
+    if (status == LUMEN_OK)
+        status = images_open(running, error);
     if (status != LUMEN_OK)
         return status;
     const job_hooks hooks = {
@@ -295,8 +298,8 @@ static void close_rooms(service *running)
     tasks_destroy(running->pool);
     tasks_destroy(running->painters);
     job_table_destroy(running->jobs);
-    if (running->hosts != NULL)
-        host_set_close(running->hosts);
+    host_set_close(running->hosts);
+    host_set_close(running->image_hosts);
     cache_close(running->shapes);
     lumen_close(running->library);
     pages_close(running);
@@ -417,12 +420,16 @@ bool service_stop(service *running)
      * closed only when no request can ask for it any more. */
     if (running->work != NULL)
         executor_stop(running->work, running->options.drain_seconds);
+    if (running->image_work != NULL)
+        executor_stop(running->image_work,
+                      fmax(running->options.drain_seconds - clock_seconds_between(began, clock_now_ns()), 0.0));
     double left = running->options.drain_seconds - clock_seconds_between(began, clock_now_ns());
     if (!http_server_stop(running->http, left > answer_seconds ? left : answer_seconds)) {
         log_write(log, LOG_ERROR, "stopped with an exchange open", LOG_NO_FIELDS);
         return false;
     }
     executor_close(running->work, 0.0);
+    executor_close(running->image_work, 0.0);
     close_rooms(running);
     log_write(log, LOG_INFO, "stopped", LOG_NO_FIELDS);
     return true;

@@ -52,6 +52,12 @@ typedef struct service_options {
     const host_engines *engines;
     const char *program;
     const char *const *host_arguments;
+    /* What paints the pictures of POST /debug/generate-image: one engine, in one process of its own beside those above,
+     * since its weights are gigabytes. Started only with debug_routes. NULL: there is none, and `no_images` says why
+     * and how to mend it. */
+    const host_engines *painters;
+    const char *const *painter_arguments;
+    const char *no_images;
     /* Opens the library that understands requests; it must know the same engines. Called on a thread of the service's.
      */
     lumen_status (*open_library)(void *user, lumen **out, lumen_error *error);
