@@ -309,7 +309,11 @@ static void read_words(const json_t *root, service_order *out, order_faults *fau
     const char *verb = optional_text(root, "verb", faults);
     if (verb != NULL && !unicode_is_blank(verb))
         read_text("verb", verb, out->verb, faults);
-    out->seed = optional_integer(root, "seed", 0, INT64_MAX, faults);
+}
+
+static uint64_t read_seed(const json_t *root, order_faults *faults)
+{
+    return optional_integer(root, "seed", 0, INT64_MAX, faults);
 }
 
 static void read_members(const json_t *root, const char *const *engines, service_order *out, order_faults *faults)
@@ -317,6 +321,7 @@ static void read_members(const json_t *root, const char *const *engines, service
     read_words(root, out, faults);
     out->quality = read_quality(optional_text(root, "quality", faults), faults);
     out->num_parts = (uint32_t)optional_integer(root, "num_parts", 1, LUMEN_REQUEST_PARTS_MAX, faults);
+    out->seed = read_seed(root, faults);
     out->points = (uint32_t)optional_integer(root, "points", LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, faults);
     out->engine = read_engine(optional_text(root, "engine", faults), engines, faults);
 }
@@ -348,6 +353,7 @@ static order_status read_order(const void *body, size_t size, const char *const 
         read_members(root, engines, out, faults);
     } else if (json_is_object(root)) {
         read_words(root, out, faults);
+        out->seed = read_seed(root, faults);
         out->image_steps = (uint32_t)optional_integer(root, "steps", 1, ORDER_IMAGE_STEPS_MAX, faults);
     } else
         add_fault(faults, NULL, "object_type", "the body is not an object; send one, such as {\"text\": \"horse\"}");

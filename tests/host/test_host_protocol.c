@@ -63,7 +63,13 @@ static void orders_come_back_as_they_were(void **state)
     buffer bytes;
     buffer_open(&bytes, 1u << 20);
     const lumen_request requests[] = {
-        {.text = "a horse", .verb = "fly", .quality = LUMEN_QUALITY_HIGH, .num_parts = 5, .points = 300, .seed = 1},
+        {.text = "a horse",
+         .verb = "fly",
+         .quality = LUMEN_QUALITY_HIGH,
+         .num_parts = 5,
+         .points = 300,
+         .seed = 1,
+         .image_steps = 4},
         {.text = "", .seed = UINT64_MAX},
     };
     assert_true(host_write_orders(&bytes, 0x123456789abcdef0u, "procedural", requests, 2));
@@ -82,9 +88,11 @@ static void orders_come_back_as_they_were(void **state)
     assert_int_equal(orders->requests[0].num_parts, 5);
     assert_int_equal(orders->requests[0].points, 300);
     assert_int_equal(orders->requests[0].seed, 1);
+    assert_int_equal(orders->requests[0].image_steps, 4);
     assert_string_equal(orders->requests[1].text, "");
     assert_null(orders->requests[1].verb);
     assert_true(orders->requests[1].seed == UINT64_MAX);
+    assert_int_equal(orders->requests[1].image_steps, 0);
     host_reader_close(&reader);
     read_slowly(HOST_SIDE_HOST, &bytes);
     buffer_close(&bytes);

@@ -1050,6 +1050,8 @@ def debug_routes_are_there_only_when_asked_for():
         assert all(count > 0 for count in report["vertex_counts"] + report["triangle_counts"])
         assert report["timings"] and report["pipeline"] == "procedural"
     error(keyed().post("/debug/generate-image", {"text": "cat"}), 503, "ModelNotLoadedError")
+    assert faults(keyed().post("/debug/generate-image", {"text": "", "steps": 5})) == {("body.text", "string_blank"),
+                                                                                    ("body.steps", "out_of_range")}
     assert faults(keyed().post("/debug/generate-mesh", {"text": ""})) == {("body.text", "string_blank")}
 
 

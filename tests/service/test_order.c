@@ -214,6 +214,38 @@ static void all_faults_come_at_once(void **state)
                  "out_of_range, points: out_of_range, engine: string_type");
 }
 
+/* Of the faults of an order of a picture, "member: type, ..."; "" when it is good. */
+static void check_image_answer(const char *body, const char *expected, service_order *order)
+{
+    order_faults faults = {0};
+    lumen_error error = {0};
+    char answer[512] = "";
+    order_status status = order_read_image(body, strlen(body), order, &faults, &error);
+    for (size_t i = 0; status == ORDER_FAULTY && i < faults.count; i++)
+        snprintf(answer + strlen(answer), sizeof answer - strlen(answer), "%s%s: %s", i > 0 ? ", " : "",
+                 faults.list[i].member, faults.list[i].type);
+    assert_string_equal(answer, expected);
+    assert_int_equal(status, expected[0] == '\0' ? ORDER_GOOD : ORDER_FAULTY);
+}
+
+static void an_order_of_a_picture_has_words_a_seed_and_steps(void **state)
+{
+    (void)state;
+    service_order order;
+    check_image_answer("{\"text\": \"a horse\", \"verb\": \"fly\", \"seed\": 7, \"steps\": 4}", "", &order);
+    const lumen_request request = order_request(&order);
+    assert_string_equal(request.text, "a horse");
+    assert_string_equal(request.verb, "fly");
+    assert_int_equal(request.seed, 7);
+    assert_int_equal(request.image_steps, 4);
+    check_image_answer("{\"text\": \"cat\", \"steps\": null, \"points\": -1, \"quality\": 7}", "", &order);
+    assert_int_equal(order.image_steps, 0);
+    check_image_answer("{\"verb\": 1, \"seed\": -1, \"steps\": 5}",
+                       "text: missing, verb: string_type, seed: out_of_range, steps: out_of_range", &order);
+    check_image_answer("{\"text\": \"cat\", \"steps\": 1.5}", "steps: int_type", &order);
+    check_answer("{\"text\": \"cat\", \"steps\": 5, \"quality\": \"\"}", "quality: unknown_value");
+}
+
 static void what_is_no_object_is_one_fault(void **state)
 {
     (void)state;
@@ -386,6 +418,7 @@ int main(void)
         cmocka_unit_test(each_fault_has_its_type),
         cmocka_unit_test(integers_are_integers_within_their_range),
         cmocka_unit_test(all_faults_come_at_once),
+        cmocka_unit_test(an_order_of_a_picture_has_words_a_seed_and_steps),
         cmocka_unit_test(what_is_no_object_is_one_fault),
         cmocka_unit_test(length_is_counted_in_characters),
         cmocka_unit_test(the_service_and_the_library_never_disagree),
