@@ -26,12 +26,13 @@ typedef struct way {
     const char *name;
     field_kind kind;
     float width;
+    float noise;
 } way;
 
 static const way ways[] = {
-    {"distance", FIELD_DISTANCE, 1.0f},         {"logit 0.1", FIELD_LOGIT, 0.1f},
-    {"logit 0.03", FIELD_LOGIT, 0.03f},         {"truncated 0.03", FIELD_TRUNCATED, 0.03f},
-    {"truncated 0.01", FIELD_TRUNCATED, 0.01f},
+    {"distance", FIELD_DISTANCE, 1.0f, 0.0f},         {"logit 0.1", FIELD_LOGIT, 0.1f, 0.0f},
+    {"logit 0.1, noise", FIELD_LOGIT, 0.1f, 0.05f},   {"logit 0.03", FIELD_LOGIT, 0.03f, 0.0f},
+    {"truncated 0.03", FIELD_TRUNCATED, 0.03f, 0.0f}, {"truncated 0.01", FIELD_TRUNCATED, 0.01f, 0.0f},
 };
 
 static const char *const quality_names[] = {"standard", "fast", "high"};
@@ -175,7 +176,10 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
             continue;
         true_points(known_shapes[s].distance, points);
         for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
-            known_field known = {.distance = known_shapes[s].distance, .kind = ways[w].kind, .width = ways[w].width};
+            known_field known = {.distance = known_shapes[s].distance,
+                                 .kind = ways[w].kind,
+                                 .width = ways[w].width,
+                                 .noise = ways[w].noise};
             batch_field field = batch_of(&known);
             uint64_t reference_queries = 0;
             if (with_reference) {

@@ -65,13 +65,10 @@ lumen_status surface_ask_wanted(surface_search *search, surface_level *level, ui
 /* Asks at both ends of every cut edge, and all over the parent's suspects, until nothing is missing. */
 lumen_status surface_follow(surface_search *search, surface_level *level);
 
-/* Sets level->slope from the cut edges, or from all edges where none is cut. False when nothing is cut. */
-lumen_status surface_measure_slope(surface_search *search, surface_level *level, bool *cut);
+/* Sets level->slope from the cut edges; where there are none, raises it to the steepest edge. */
+lumen_status surface_measure_slope(surface_search *search, surface_level *level);
 
 /* ---- What corners do not see (surface_suspects.c) --------------------------------------------- */
-
-/* Whether a value betrays something that the values around it, which foretold another, do not show. */
-bool surface_betrays(const surface_level *level, float foretold, float value);
 
 /* Suspects the cells at edges toward which the field falls from both sides. */
 void surface_suspect_valleys(const surface_level *level, float saturation);
