@@ -197,7 +197,7 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
                 closeness close = measure(known.distance, mesh.vertex_count, mesh.positions, mesh.normals);
                 printf(" %.6f | %.6f | | | | | | |\n", close.mean, close.greatest);
             }
-            for (int q = 0; q < 3; q++) {
+            for (int q = 0; q < (only_shape >= 0 ? 2 : 3); q++) {
                 static const int order[3] = {LUMEN_QUALITY_FAST, LUMEN_QUALITY_STANDARD, LUMEN_QUALITY_HIGH};
                 surface_settings settings = surface_settings_for((lumen_quality)order[q]);
                 lumen_mesh mesh;

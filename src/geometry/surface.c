@@ -186,8 +186,10 @@ static lumen_status search_finer(surface_search *search, const surface_settings 
             status = surface_measure_slope(search, &levels[i]);
         if (status != LUMEN_OK)
             return status;
-        if (i < settings->levels)
+        if (i < settings->levels) {
             surface_suspect_valleys(&levels[i], report->saturation);
+            surface_keep_probed(&levels[i]);
+        }
         report->level_queries[i] = report->queries - before;
     }
     return LUMEN_OK;

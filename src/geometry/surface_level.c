@@ -77,8 +77,9 @@ lumen_status surface_open_level(surface_search *search, const arena *result, con
     level->wanted = arena_array(search->scratch, uint64_t, grid->total);
     level->suspects = arena_array(search->scratch, uint64_t, grid->total);
     level->searched = arena_array(search->scratch, uint64_t, grid->total);
+    level->probed = arena_array(search->scratch, uint64_t, grid->total);
     if (grid->known == NULL || grid->values == NULL || level->wanted == NULL || level->suspects == NULL ||
-        level->searched == NULL)
+        level->searched == NULL || level->probed == NULL)
         return lumen_fail_memory(search->error, "the lattice of a surface");
     for (size_t i = 0; i < grid->total; i++)
         grid->values[i] = NULL;
@@ -86,6 +87,7 @@ lumen_status surface_open_level(surface_search *search, const arena *result, con
     memset(level->wanted, 0, grid->total * sizeof *level->wanted);
     memset(level->suspects, 0, grid->total * sizeof *level->suspects);
     memset(level->searched, 0, grid->total * sizeof *level->searched);
+    memset(level->probed, 0, grid->total * sizeof *level->probed);
     return LUMEN_OK;
 }
 

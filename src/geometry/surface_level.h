@@ -40,6 +40,7 @@ typedef struct surface_level {
     uint64_t *wanted;   /* (grid.total) corners that are to be asked next */
     uint64_t *suspects; /* (grid.total) cells that may hold what no corner sees; the level below asks all over them */
     uint64_t *searched; /* (grid.total) suspects that were asked */
+    uint64_t *probed;   /* (grid.total) suspects that a probe has shown to hide something */
     float slope;        /* change of the field per cell, near the surface */
 } surface_level;
 
@@ -76,6 +77,10 @@ void surface_suspect_valleys(const surface_level *level, float saturation);
 /* Asks once in every cell that might hide something for all that its corners say, and suspects those that do.
  * `everywhere`: in every cell. */
 lumen_status surface_probe(surface_search *search, surface_level *level, bool everywhere);
+
+/* Hands the parent's probed suspects down, as all the cells of this level in them, as long as no corner sees what
+ * the probe saw. */
+void surface_keep_probed(const surface_level *level);
 
 /* Suspects the neighbors of searched cells where something leaves through the face between them. The cells are those
  * of level->parent whose bits are set in `cells` (of brick `index`). */

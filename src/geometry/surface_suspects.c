@@ -12,7 +12,8 @@
  * nothing. Such a cell is asked once more. The places shift from cell to cell by the generators of Roberts' R2 sequence
  * (a plane lattice of low discrepancy; "The unreasonable effectiveness of quasirandom sequences", 2018), so that the
  * places of the cells that a plate or rod along an axis runs through are spread over its cross-section: no part that
- * is a few cells long falls between all of them.
+ * is a few cells long falls between all of them. What a probe has seen is searched at every halving until corners see
+ * it too.
  *
  * Neighbors. A part that shows in a suspect is followed through the faces on which it shows.
  */
@@ -23,6 +24,8 @@
 #define VALLEY_LENGTH 3.0f
 /* Half the diagonal of a cell, for an estimate of the slope that may be too small. */
 #define NEAR_CELLS 1.3f
+/* What was not a number is larger. */
+#define SATURATED_MAX 1e29f
 
 /* Whether a value shows something that the corners around it, of which `least` has the smallest magnitude, do not.
  * Where a surface merely passes by, the values between corners are not lower than at the nearest of them, however
@@ -169,8 +172,13 @@ static lumen_status ask_probes(surface_search *search, surface_level *level, siz
         float least;
         is_doubtful(level, cell, true, &least);
         float side = surface_value(level, cell[0], cell[1], cell[2]) < 0.0f ? -1.0f : 1.0f;
-        if (betrays(level, least, side * search->values[i]))
-            suspect(level, cell[0], cell[1], cell[2]);
+        float value = side * search->values[i];
+        if (!betrays(level, least, value))
+            continue;
+        suspect(level, cell[0], cell[1], cell[2]);
+        level->probed[index] |= UINT64_C(1) << corner;
+        if (least < SATURATED_MAX && least - value > level->slope)
+            level->slope = least - value; /* the nearest corner is less than a cell away */
     }
     return status;
 }
@@ -203,6 +211,32 @@ lumen_status surface_probe(surface_search *search, surface_level *level, bool ev
             }
         }
     return count == 0 ? LUMEN_OK : ask_probes(search, level, count);
+}
+
+void surface_keep_probed(const surface_level *level)
+{
+    const surface_level *parent = level->parent;
+    const brick_grid *above = &parent->grid;
+    for (size_t index = 0; index < above->total; index++)
+        for (uint64_t left = parent->probed[index]; left != 0; left &= left - 1) {
+            unsigned corner = lowest_bit(left);
+            uint32_t at[3] = {
+                2 * ((uint32_t)(index % above->step[1]) * BRICK_SIDE + (corner & 3)),
+                2 * ((uint32_t)(index % above->step[2] / above->step[1]) * BRICK_SIDE + (corner >> 2 & 3)),
+                2 * ((uint32_t)(index / above->step[2]) * BRICK_SIDE + (corner >> 4))};
+            bool side = surface_value(level, at[0], at[1], at[2]) < 0.0f;
+            bool seen = false;
+            for (uint32_t i = 1; i < 27 && !seen; i++)
+                seen = (surface_value(level, at[0] + i % 3, at[1] + i / 3 % 3, at[2] + i / 9) < 0.0f) != side;
+            for (uint32_t child = 0; child < 8 && !seen; child++) {
+                uint32_t cell[3] = {at[0] + (child & 1), at[1] + (child >> 1 & 1), at[2] + (child >> 2)};
+                suspect(level, cell[0], cell[1], cell[2]);
+                size_t own = cell[0] / BRICK_SIDE + cell[1] / BRICK_SIDE * level->grid.step[1] +
+                             cell[2] / BRICK_SIDE * level->grid.step[2];
+                level->probed[own] |= UINT64_C(1) << (cell[0] % BRICK_SIDE + BRICK_SIDE * (cell[1] % BRICK_SIDE) +
+                                                      BRICK_SIDE * BRICK_SIDE * (cell[2] % BRICK_SIDE));
+            }
+        }
 }
 
 /* ---- Neighbors ------------------------------------------------------------------------------------ */
