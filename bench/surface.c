@@ -1,10 +1,11 @@
 /*
  * The surface of an expensive field: how many values are asked, and how true the surface is.
  *
- *     bench_surface                       a table, in Markdown
- *     bench_surface reference             the same with the reference's count beside it (minutes, 1 GiB)
- *     bench_surface mesh SHAPE KIND WIDTH QUALITY FILE   writes one mesh as OBJ
- *     bench_surface array SHAPE KIND WIDTH DEPTH FILE    writes the reference's last lattice, mesh beside it
+ *     bench_surface table [SHAPE]                         in Markdown
+ *     bench_surface beside [SHAPE]                        the same with the reference beside it (minutes, 1 GiB)
+ *     bench_surface mesh SHAPE KIND WIDTH QUALITY OBJ     one mesh
+ *     bench_surface reference SHAPE DEPTH LOW HIGH F32 OBJ   the reference's schedule for bench/surface.py
+ *     bench_surface values F32 SIDE                       the mesh of an array, for bench/surface.py
  *
  * For each shape of tests/geometry/surface_fields.h and each way of telling its distance: queries; vertices' mean and
  * greatest distance from the true surface; and of 20,000 points of the true surface those that have no vertex within
@@ -17,6 +18,7 @@
 #include "../tests/geometry/surface_fields.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "geometry/isosurface.h"
 #include "geometry/mesh.h"
 #include "geometry/sample.h"
 
@@ -252,51 +254,88 @@ static field_kind kind_of(const char *name)
     return strcmp(name, "logit") == 0 ? FIELD_LOGIT : strcmp(name, "truncated") == 0 ? FIELD_TRUNCATED : FIELD_DISTANCE;
 }
 
+static void mesh_of(char **arguments, arena *scratch, arena *result)
+{
+    lumen_error error;
+    int shape = atoi(arguments[0]);
+    if (shape < 0 || shape >= KNOWN_SHAPES)
+        exit(EXIT_FAILURE);
+    known_field known = {
+        .distance = known_shapes[shape].distance, .kind = kind_of(arguments[1]), .width = (float)atof(arguments[2])};
+    batch_field field = batch_of(&known);
+    surface_settings settings = surface_settings_for((lumen_quality)atoi(arguments[3]));
+    lumen_mesh mesh;
+    if (surface_extract(&field, &settings, scratch, result, &mesh, NULL, &error) != LUMEN_OK)
+        complain(&error);
+    write_obj(&mesh, arguments[4]);
+}
+
+static void reference_of(char **arguments, arena *scratch, arena *result)
+{
+    lumen_error error;
+    int shape = atoi(arguments[0]);
+    if (shape < 0 || shape >= PARITY_SHAPES)
+        exit(EXIT_FAILURE);
+    known_field known = {.distance = parity_shapes[shape].distance};
+    batch_field field = batch_of(&known);
+    surface_reference settings = surface_reference_settings();
+    settings.depth = (uint32_t)atoi(arguments[1]);
+    settings.band_low = (float)atof(arguments[2]);
+    settings.band_high = (float)atof(arguments[3]);
+    lumen_mesh mesh;
+    surface_report report;
+    float *values;
+    if (surface_extract_reference(&field, &settings, scratch, result, &mesh, &values, &report, &error) != LUMEN_OK)
+        complain(&error);
+    size_t side = (size_t)2 << settings.depth;
+    FILE *file = fopen(arguments[4], "wb");
+    if (file == NULL || fwrite(values, sizeof *values, side * side * side, file) != side * side * side ||
+        fclose(file) != 0) {
+        perror(arguments[4]);
+        exit(EXIT_FAILURE);
+    }
+    write_obj(&mesh, arguments[5]);
+    printf("{\"dense\": %llu, \"fine\": %llu, \"vertices\": %u, \"triangles\": %u}\n",
+           (unsigned long long)report.level_queries[0], (unsigned long long)report.level_queries[1],
+           (unsigned)mesh.vertex_count, (unsigned)mesh.triangle_count);
+}
+
+static void values_of(char **arguments, arena *scratch, arena *result)
+{
+    lumen_error error;
+    uint32_t side = (uint32_t)atoi(arguments[1]);
+    size_t count = (size_t)side * side * side;
+    float *values = arena_array(result, float, count);
+    FILE *file = fopen(arguments[0], "rb");
+    if (side < 2 || values == NULL || file == NULL || fread(values, sizeof *values, count, file) != count) {
+        perror(arguments[0]);
+        exit(EXIT_FAILURE);
+    }
+    fclose(file);
+    isosurface_lattice lattice = {.cell = 1.0f, .cells = {side - 1, side - 1, side - 1}};
+    lumen_mesh mesh;
+    if (isosurface_extract_values(values, &lattice, scratch, result, &mesh, &error) != LUMEN_OK)
+        complain(&error);
+    printf("{\"vertices\": %u, \"triangles\": %u}\n", (unsigned)mesh.vertex_count, (unsigned)mesh.triangle_count);
+}
+
 int main(int count, char **arguments)
 {
-    arena *scratch = arena_create(2u << 30);
-    arena *result = arena_create(2u << 30);
-    lumen_error error;
+    arena *scratch = arena_create((size_t)2 << 30);
+    arena *result = arena_create((size_t)2 << 30);
     if (scratch == NULL || result == NULL)
         return EXIT_FAILURE;
-    if (count < 7) {
-        table(scratch, result, count > 1 && strcmp(arguments[1], "reference") == 0,
-              count > 2 ? atoi(arguments[2]) : -1);
-    } else {
-        int shape = atoi(arguments[2]);
-        if (shape < 0 || shape >= KNOWN_SHAPES)
-            return EXIT_FAILURE;
-        known_field known = {.distance = known_shapes[shape].distance,
-                             .kind = kind_of(arguments[3]),
-                             .width = (float)atof(arguments[4])};
-        batch_field field = batch_of(&known);
-        lumen_mesh mesh;
-        if (strcmp(arguments[1], "mesh") == 0) {
-            surface_settings settings = surface_settings_for((lumen_quality)atoi(arguments[5]));
-            if (surface_extract(&field, &settings, scratch, result, &mesh, NULL, &error) != LUMEN_OK)
-                complain(&error);
-        } else {
-            surface_reference reference = surface_reference_settings();
-            reference.depth = (uint32_t)atoi(arguments[5]);
-            float *values;
-            surface_report report;
-            if (surface_extract_reference(&field, &reference, scratch, result, &mesh, &values, &report, &error) !=
-                LUMEN_OK)
-                complain(&error);
-            char path[4096];
-            snprintf(path, sizeof path, "%s.f32", arguments[6]);
-            FILE *file = fopen(path, "wb");
-            size_t side = (size_t)2 << reference.depth;
-            if (file == NULL || fwrite(values, sizeof *values, side * side * side, file) != side * side * side ||
-                fclose(file) != 0) {
-                perror(path);
-                return EXIT_FAILURE;
-            }
-            printf("{\"queries\": %llu, \"vertices\": %u, \"triangles\": %u}\n", (unsigned long long)report.queries,
-                   (unsigned)mesh.vertex_count, (unsigned)mesh.triangle_count);
-        }
-        write_obj(&mesh, arguments[6]);
-    }
+    const char *task = count > 1 ? arguments[1] : "table";
+    if (strcmp(task, "mesh") == 0 && count == 7)
+        mesh_of(&arguments[2], scratch, result);
+    else if (strcmp(task, "reference") == 0 && count == 8)
+        reference_of(&arguments[2], scratch, result);
+    else if (strcmp(task, "values") == 0 && count == 4)
+        values_of(&arguments[2], scratch, result);
+    else if ((strcmp(task, "table") == 0 || strcmp(task, "beside") == 0) && count < 4)
+        table(scratch, result, strcmp(task, "beside") == 0, count > 2 ? atoi(arguments[2]) : -1);
+    else
+        return EXIT_FAILURE;
     arena_destroy(scratch);
     arena_destroy(result);
     return EXIT_SUCCESS;
