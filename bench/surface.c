@@ -3,6 +3,7 @@
  *
  *     bench_surface table [SHAPE]                         in Markdown
  *     bench_surface beside [SHAPE]                        the same with the reference beside it (minutes, 1 GiB)
+ *     bench_surface thin                                  how thin rods and plates may be
  *     bench_surface mesh SHAPE KIND WIDTH QUALITY OBJ     one mesh
  *     bench_surface reference SHAPE DEPTH LOW HIGH F32 OBJ   the reference's schedule for bench/surface.py
  *     bench_surface values F32 SIDE                       the mesh of an array, for bench/surface.py
@@ -79,7 +80,7 @@ static void true_points(distance_function *distance, float *points)
 
 /* Which places of a lattice over the box have a vertex near: marks of whole cells of size `reach`, so that a vertex
  * within reach is found in the 27 around. */
-static uint32_t count_lost(const lumen_mesh *mesh, const float *points, float reach)
+static uint32_t count_lost(const lumen_mesh *mesh, size_t count, const float *points, float reach)
 {
     const int side = (int)(2.01f / reach) + 1;
     uint32_t *head = calloc((size_t)side * (size_t)side * (size_t)side, sizeof *head);
@@ -94,7 +95,7 @@ static uint32_t count_lost(const lumen_mesh *mesh, const float *points, float re
         next[v + 1] = head[place];
         head[place] = v + 1;
     }
-    for (size_t i = 0; i < TRUE_POINTS; i++) {
+    for (size_t i = 0; i < count; i++) {
         int at[3];
         for (int axis = 0; axis < 3; axis++)
             at[axis] = (int)((points[3 * i + (size_t)axis] + 1.005f) / reach);
@@ -184,7 +185,7 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
                                  .noise = ways[w].noise};
             batch_field field = batch_of(&known);
             uint64_t reference_queries = 0;
-            if (with_reference) {
+            if (with_reference && ways[w].kind != FIELD_DISTANCE) { /* whose values all lie in its band */
                 surface_reference reference = surface_reference_settings();
                 lumen_mesh mesh;
                 surface_report report;
@@ -195,7 +196,8 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
                 reference_queries = report.queries;
                 printf("| %s | %s | reference | %llu | | %llu | %u | | %u |", known_shapes[s].name, ways[w].name,
                        (unsigned long long)report.queries, (unsigned long long)report.batches,
-                       (unsigned)mesh.vertex_count, (unsigned)count_lost(&mesh, points, 2.0f * 2.01f / 256.0f));
+                       (unsigned)mesh.vertex_count,
+                       (unsigned)count_lost(&mesh, TRUE_POINTS, points, 2.0f * 2.01f / 256.0f));
                 closeness close = measure(known.distance, mesh.vertex_count, mesh.positions, mesh.normals);
                 printf(" %.6f | %.6f | | | | | | |\n", close.mean, close.greatest);
             }
@@ -224,7 +226,8 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
                     printf("1/%.0f", (double)reference_queries / (double)report.queries);
                 printf(" | %llu | %u | %u | %u | %.6f | %.6f |", (unsigned long long)report.batches,
                        (unsigned)mesh.vertex_count, (unsigned)checked.components,
-                       (unsigned)count_lost(&mesh, points, 2.0f * 2.01f / 128.0f), close.mean, close.greatest);
+                       (unsigned)count_lost(&mesh, TRUE_POINTS, points, 2.0f * 2.01f / 128.0f), close.mean,
+                       close.greatest);
                 point_cloud cloud;
                 if (report.empty ||
                     sample_surfaces(&mesh, 1, SAMPLES, 1, scratch, result, &cloud, &error) != LUMEN_OK) {
@@ -247,6 +250,122 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
         }
     }
     free(points);
+}
+
+/* ---- How thin -------------------------------------------------------------------------------------- */
+
+/* A rod or plate anywhere, in any direction: 1.2 long, a plate 0.8 wide. */
+typedef struct placed_part {
+    known_field told; /* how its distance is told */
+    float center[3];
+    float frame[3][3];
+    float half[3];
+    bool round;
+} placed_part;
+
+static float placed_distance(const placed_part *part, const float p[3])
+{
+    float q[3];
+    for (int axis = 0; axis < 3; axis++) {
+        q[axis] = 0.0f;
+        for (int i = 0; i < 3; i++)
+            q[axis] += part->frame[axis][i] * (p[i] - part->center[i]);
+    }
+    if (part->round)
+        return rod(q, (const float[3]){-part->half[0], 0, 0}, (const float[3]){part->half[0], 0, 0}, part->half[1]);
+    return block(q, 0, 0, 0, part->half[0], part->half[1], part->half[2]);
+}
+
+static lumen_status placed_evaluate(void *user, const float *points, size_t count, float *values, lumen_error *error)
+{
+    (void)error;
+    const placed_part *part = user;
+    for (size_t i = 0; i < count; i++)
+        values[i] = known_value(&part->told, placed_distance(part, &points[3 * i]));
+    return LUMEN_OK;
+}
+
+/* The first of each four placements lies along the axes, the others in any direction. */
+static void place_part(placed_part *part, int number, random_state *generator)
+{
+    for (int i = 0; i < 3; i++)
+        part->center[i] = 0.3f * (random_float(generator) - 0.5f);
+    float a[3];
+    float b[3];
+    for (int i = 0; i < 3; i++) {
+        a[i] = number % 4 == 0 ? (float)(i == number / 4 % 3) : random_float(generator) - 0.5f;
+        b[i] = number % 4 == 0 ? (float)(i == (number / 4 + 1) % 3) : random_float(generator) - 0.5f;
+    }
+    float length = length3(a[0], a[1], a[2]);
+    float along = 0.0f;
+    for (int i = 0; i < 3; i++) {
+        part->frame[0][i] = a[i] / length;
+        along += part->frame[0][i] * b[i];
+    }
+    for (int i = 0; i < 3; i++)
+        b[i] -= along * part->frame[0][i];
+    length = length3(b[0], b[1], b[2]);
+    for (int i = 0; i < 3; i++)
+        part->frame[1][i] = b[i] / length;
+    for (int i = 0; i < 3; i++)
+        part->frame[2][i] = part->frame[0][(i + 1) % 3] * part->frame[1][(i + 2) % 3] -
+                            part->frame[0][(i + 2) % 3] * part->frame[1][(i + 1) % 3];
+}
+
+/* How thin a rod or plate may be: of PLACEMENTS, how many come out in one piece, and how many percent of the places
+ * along them have no surface near. */
+static void thin(arena *scratch, arena *result)
+{
+    enum { PLACEMENTS = 12, PLACES = 2000 };
+    static const int shares[] = {64, 80, 100, 128, 180, 256, 360};
+    static float points[3 * PLACES];
+    lumen_error error;
+    printf("| preset | told as | part |");
+    for (size_t n = 0; n < sizeof shares / sizeof *shares; n++)
+        printf(" 1/%d |", shares[n]);
+    printf("\n|---|---|---|--:|--:|--:|--:|--:|--:|--:|\n");
+    for (int quality = 1; quality >= 0; quality--)
+        for (size_t w = 0; w < sizeof ways / sizeof *ways; w++)
+            for (int round = 1; round >= 0; round--) {
+                if (ways[w].noise > 0.0f)
+                    continue;
+                printf("| %s | %s | %s |", quality_names[quality], ways[w].name, round != 0 ? "rod" : "plate");
+                for (size_t n = 0; n < sizeof shares / sizeof *shares; n++) {
+                    random_state generator = random_seed(n + 1);
+                    int whole = 0;
+                    uint64_t lost = 0;
+                    for (int number = 0; number < PLACEMENTS; number++) {
+                        float half = 0.5f * BOX_SHARE(shares[n]);
+                        placed_part part = {.told = {.kind = ways[w].kind, .width = ways[w].width},
+                                            .half = {0.6f, half, 0.4f},
+                                            .round = round != 0};
+                        place_part(&part, number, &generator);
+                        batch_field field = {.evaluate = placed_evaluate, .user = &part};
+                        surface_settings settings = surface_settings_for((lumen_quality)quality);
+                        lumen_mesh mesh;
+                        surface_report report;
+                        mesh_report checked;
+                        arena_reset(result);
+                        if (surface_extract(&field, &settings, scratch, result, &mesh, &report, &error) != LUMEN_OK ||
+                            mesh_check(&mesh, scratch, &checked, &error) != LUMEN_OK)
+                            complain(&error);
+                        for (size_t i = 0; i < PLACES; i++) {
+                            float u = 2.0f * random_float(&generator) - 1.0f;
+                            float v = round != 0 ? 0.0f : 2.0f * random_float(&generator) - 1.0f;
+                            for (size_t axis = 0; axis < 3; axis++)
+                                points[3 * i + axis] = part.center[axis] + u * part.half[0] * part.frame[0][axis] +
+                                                       v * part.half[2] * part.frame[2][axis];
+                        }
+                        whole += checked.components == 1;
+                        lost +=
+                            count_lost(&mesh, PLACES, points,
+                                       half + 1.5f * settings.side / (float)(settings.coarse_cells << settings.levels));
+                    }
+                    printf(" %d, %.1f %% |", whole, 100.0 * (double)lost / PLACEMENTS / PLACES);
+                    fflush(stdout);
+                }
+                printf("\n");
+            }
 }
 
 static field_kind kind_of(const char *name)
@@ -334,6 +453,8 @@ int main(int count, char **arguments)
         values_of(&arguments[2], scratch, result);
     else if ((strcmp(task, "table") == 0 || strcmp(task, "beside") == 0) && count < 4)
         table(scratch, result, strcmp(task, "beside") == 0, count > 2 ? atoi(arguments[2]) : -1);
+    else if (strcmp(task, "thin") == 0)
+        thin(scratch, result);
     else
         return EXIT_FAILURE;
     arena_destroy(scratch);

@@ -3,8 +3,8 @@
  *
  * A shape gives the signed distance of a point. What is asked is a function of it:
  *   FIELD_DISTANCE   the distance itself
- *   FIELD_TRUNCATED  9 × distance / width, cut off at ±9: all that is farther than the width looks alike
- *   FIELD_LOGIT      2 atanh(distance / width), cut off at ±9: what a network says whose sigmoid is the truncated
+ *   FIELD_TRUNCATED  10 × distance / width, cut off at ±10: all that is farther than the width looks alike
+ *   FIELD_LOGIT      2 atanh(distance / width), cut off at ±10: what a network says whose sigmoid is the truncated
  * distance
  */
 #ifndef LUMEN_TESTS_GEOMETRY_SURFACE_FIELDS_H
@@ -38,9 +38,9 @@ static inline float known_value(const known_field *field, float distance)
     if (isnan(distance))
         return distance;
     if (field->kind == FIELD_TRUNCATED)
-        value = 9.0f * fminf(fmaxf(share, -1.0f), 1.0f);
+        value = 10.0f * fminf(fmaxf(share, -1.0f), 1.0f);
     if (field->kind == FIELD_LOGIT)
-        value = 2.0f * atanhf(fminf(fmaxf(share, -0.999753f), 0.999753f));
+        value = 2.0f * atanhf(fminf(fmaxf(share, -0.9999092f), 0.9999092f));
     return field->sign < 0.0f ? -value : value;
 }
 

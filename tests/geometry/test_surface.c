@@ -110,7 +110,7 @@ static void thin_parts_survive_at_standard(void **state)
     const thin_part parts[] = {{plate_100, 1},    {plate_200, 1}, {rod_100_turned, 1}, {plate_100_turned, 1},
                                {close_sheets, 2}, {stool, 1},     {small_ball, 1}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        for (size_t way = i % 2; way < WAYS; way += 2) {
+        for (size_t way = i % 3; way < WAYS; way += 3) {
             known_field known = told(parts[i].distance, kinds[way], widths[way]);
             surface_settings settings = surface_settings_for(LUMEN_QUALITY_STANDARD);
             lumen_mesh mesh;
@@ -128,9 +128,10 @@ static void a_shell_has_an_inner_and_an_outer_surface(void **state)
     surface_settings settings = surface_settings_for(LUMEN_QUALITY_STANDARD);
     lumen_mesh mesh;
     extracted(memory, &known, &settings, &mesh);
-    assert_int_equal(checked(&mesh, memory->scratch).components, 2);
+    mesh_report looked_over = checked(&mesh, memory->scratch);
+    assert_int_equal(looked_over.components, 2);
     const double pi = 3.14159265358979;
-    assert_true(fabs(checked(&mesh, memory->scratch).volume / (4.0 * pi * 0.36 * 0.0201) - 1.0) < 0.01);
+    assert_true(fabs(looked_over.volume / (4.0 * pi * 0.36 * 0.0201) - 1.0) < 0.01);
 }
 
 /* ---- What is asked -------------------------------------------------------------------------------- */
@@ -142,7 +143,7 @@ static void standard_asks_less_than_a_fortieth_of_the_reference(void **state)
     const uint64_t dense = 256 * 256 * 256;
     distance_function *shapes[] = {large_ball, plate_100_turned, stool, close_sheets};
     for (size_t i = 0; i < 4; i++)
-        for (size_t way = 0; way < WAYS; way += 1 + i) {
+        for (size_t way = i; way < WAYS; way += 2 + i) {
             known_field known = told(shapes[i], kinds[way], widths[way]);
             surface_settings settings = surface_settings_for(LUMEN_QUALITY_STANDARD);
             lumen_mesh mesh;

@@ -54,11 +54,11 @@ static float slanted(const float p[3])
 static void only_the_band_and_what_is_near_it_is_asked_anew(void **state)
 {
     arenas *memory = *state;
-    enum { N = 16 };
+    enum { N = 32 };
     known_field known = {.distance = slanted};
     batch_field field = batch_of(&known);
     surface_reference settings = surface_reference_settings();
-    settings.depth = 4;
+    settings.depth = 5;
     settings.batch = 100; /* not a multiple of eight */
     lumen_mesh mesh;
     surface_report report;
