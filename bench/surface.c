@@ -4,6 +4,7 @@
  *     bench_surface table [SHAPE]                         in Markdown
  *     bench_surface beside [SHAPE]                        the same with the reference beside it (minutes, 1 GiB)
  *     bench_surface thin                                  how thin rods and plates may be
+ *     bench_surface draw PNG                              some of the shapes
  *     bench_surface mesh SHAPE KIND WIDTH QUALITY OBJ     one mesh
  *     bench_surface reference SHAPE DEPTH LOW HIGH F32 OBJ   the reference's schedule for bench/surface.py
  *     bench_surface values F32 SIDE                       the mesh of an array, for bench/surface.py
@@ -22,6 +23,7 @@
 #include "geometry/isosurface.h"
 #include "geometry/mesh.h"
 #include "geometry/sample.h"
+#include "picture/picture.h"
 
 enum { TRUE_POINTS = 20000, SAMPLES = 4096 };
 
@@ -368,6 +370,49 @@ static void thin(arena *scratch, arena *result)
             }
 }
 
+/* A sheet of pictures: shapes from left to right, fast above standard, told as a logit of width 0.03. */
+static void draw(const char *path, arena *scratch, arena *result)
+{
+    static const int drawn[] = {3, 7, 8, 9, 11};
+    enum { COLUMNS = sizeof drawn / sizeof *drawn };
+    static const char *const part_names[] = {"part"};
+    static const uint8_t part_colors[3] = {200, 190, 175};
+    lumen_mesh meshes[2 * COLUMNS];
+    lumen_shape shapes[2 * COLUMNS];
+    const lumen_shape *pointers[2 * COLUMNS];
+    char texts[2 * COLUMNS][96];
+    lumen_error error;
+    for (int i = 0; i < 2 * COLUMNS; i++) {
+        int quality = i < COLUMNS ? LUMEN_QUALITY_FAST : LUMEN_QUALITY_STANDARD;
+        const known_shape *shape = &known_shapes[drawn[i % COLUMNS]];
+        known_field known = {.distance = shape->distance, .kind = FIELD_LOGIT, .width = 0.03f};
+        batch_field field = batch_of(&known);
+        surface_settings settings = surface_settings_for((lumen_quality)quality);
+        if (surface_extract(&field, &settings, scratch, result, &meshes[i], NULL, &error) != LUMEN_OK)
+            complain(&error);
+        snprintf(texts[i], sizeof texts[i], "%s: %s", quality_names[quality], shape->name);
+        shapes[i] = (lumen_shape){.part_count = 1,
+                                  .part_names = part_names,
+                                  .part_colors = part_colors,
+                                  .part_meshes = &meshes[i],
+                                  .text = texts[i]};
+        pointers[i] = &shapes[i];
+    }
+    picture_image image = {0};
+    buffer bytes;
+    buffer_open(&bytes, 64u << 20);
+    if (picture_sheet(pointers, 2 * COLUMNS, COLUMNS, 256, &image, &error) != LUMEN_OK ||
+        picture_write_png(&image, &bytes, &error) != LUMEN_OK)
+        complain(&error);
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(bytes.data, 1, bytes.size, file) != bytes.size || fclose(file) != 0) {
+        perror(path);
+        exit(EXIT_FAILURE);
+    }
+    buffer_close(&bytes);
+    picture_free(&image);
+}
+
 static field_kind kind_of(const char *name)
 {
     return strcmp(name, "logit") == 0 ? FIELD_LOGIT : strcmp(name, "truncated") == 0 ? FIELD_TRUNCATED : FIELD_DISTANCE;
@@ -453,6 +498,8 @@ int main(int count, char **arguments)
         values_of(&arguments[2], scratch, result);
     else if ((strcmp(task, "table") == 0 || strcmp(task, "beside") == 0) && count < 4)
         table(scratch, result, strcmp(task, "beside") == 0, count > 2 ? atoi(arguments[2]) : -1);
+    else if (strcmp(task, "draw") == 0 && count == 3)
+        draw(arguments[2], scratch, result);
     else if (strcmp(task, "thin") == 0)
         thin(scratch, result);
     else
