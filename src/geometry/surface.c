@@ -126,6 +126,14 @@ static bool suspects_any(const surface_level *level)
     return false;
 }
 
+static bool is_cut(const surface_level *level)
+{
+    for (size_t i = 0; i < level->grid.total; i++)
+        if (level->grid.inside[i] != 0)
+            return true;
+    return false;
+}
+
 static void suspect_all(surface_level *level)
 {
     const uint32_t *cells = level->lattice.cells;
@@ -141,16 +149,15 @@ static void suspect_all(surface_level *level)
 static lumen_status search_coarse(surface_search *search, const surface_settings *settings, surface_level *coarse)
 {
     surface_report *report = search->report;
-    bool cut = false;
     lumen_status status = ask_whole(search, coarse);
     if (status == LUMEN_OK)
-        status = surface_measure_slope(search, coarse, &cut);
+        status = surface_measure_slope(search, coarse);
     if (status == LUMEN_OK)
         status = measure_saturation(search, coarse, &report->saturation);
     if (status != LUMEN_OK || settings->levels == 0)
         return status;
     surface_suspect_valleys(coarse, report->saturation);
-    bool nothing = !cut && !suspects_any(coarse);
+    bool nothing = !is_cut(coarse) && !suspects_any(coarse);
     status = surface_probe(search, coarse, nothing);
     if (status == LUMEN_OK && nothing && !suspects_any(coarse))
         suspect_all(coarse);
@@ -171,20 +178,18 @@ static lumen_status search_finer(surface_search *search, const surface_settings 
         before = report->queries;
         lumen_status status = surface_open_level(search, result, settings->low, settings->side,
                                                  settings->coarse_cells << i, &levels[i - 1], &levels[i]);
-        /* The slope is measured on the cut edges once they are asked; until then it is the parent's. */
+        /* Measured on the cut edges once they are asked; until then the parent's, for half the length. */
         levels[i].slope = 0.5f * levels[i - 1].slope;
         if (status == LUMEN_OK)
             status = surface_follow(search, &levels[i]);
-        bool cut = false;
-        float foretold = levels[i].slope;
         if (status == LUMEN_OK)
-            status = surface_measure_slope(search, &levels[i], &cut);
-        if (!cut && levels[i].slope < foretold)
-            levels[i].slope = foretold;
+            status = surface_measure_slope(search, &levels[i]);
         if (status != LUMEN_OK)
             return status;
-        if (i < settings->levels)
+        if (i < settings->levels) {
             surface_suspect_valleys(&levels[i], report->saturation);
+            surface_keep_probed(&levels[i]);
+        }
         report->level_queries[i] = report->queries - before;
     }
     return LUMEN_OK;

@@ -77,8 +77,9 @@ lumen_status surface_open_level(surface_search *search, const arena *result, con
     level->wanted = arena_array(search->scratch, uint64_t, grid->total);
     level->suspects = arena_array(search->scratch, uint64_t, grid->total);
     level->searched = arena_array(search->scratch, uint64_t, grid->total);
+    level->probed = arena_array(search->scratch, uint64_t, grid->total);
     if (grid->known == NULL || grid->values == NULL || level->wanted == NULL || level->suspects == NULL ||
-        level->searched == NULL)
+        level->searched == NULL || level->probed == NULL)
         return lumen_fail_memory(search->error, "the lattice of a surface");
     for (size_t i = 0; i < grid->total; i++)
         grid->values[i] = NULL;
@@ -86,6 +87,7 @@ lumen_status surface_open_level(surface_search *search, const arena *result, con
     memset(level->wanted, 0, grid->total * sizeof *level->wanted);
     memset(level->suspects, 0, grid->total * sizeof *level->suspects);
     memset(level->searched, 0, grid->total * sizeof *level->searched);
+    memset(level->probed, 0, grid->total * sizeof *level->probed);
     return LUMEN_OK;
 }
 
@@ -356,17 +358,20 @@ static int compare_floats(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Collects |difference| over the edges of a level, every `stride`th; only cut ones if `cut`. Returns how many there
- * are. */
-static uint64_t collect_slopes(const surface_level *level, bool cut, uint64_t stride, float *slopes)
+/* The differences over the edges of a level from the corners that were asked. */
+typedef struct slopes {
+    uint64_t count;  /* of cut edges */
+    uint64_t stride; /* every so manyth is kept */
+    float *kept;     /* may be NULL */
+    float steepest;  /* of all edges, cut or not */
+} slopes;
+
+static void collect_slopes(const surface_level *level, slopes *found)
 {
     const brick_grid *grid = &level->grid;
     uint32_t last = level->lattice.cells[0];
-    uint64_t count = 0;
+    found->count = 0;
     for (size_t index = 0; index < grid->total; index++) {
-        uint64_t ends[4];
-        if (grid->values[index] == NULL || (cut && !brick_cut_ends(grid, index, ends)))
-            continue;
         uint32_t first[3];
         first_corner(grid, index, first);
         for (uint64_t left = grid->known[index]; left != 0; left &= left - 1) {
@@ -378,37 +383,38 @@ static uint64_t collect_slopes(const surface_level *level, bool cut, uint64_t st
                 if (++next[axis] > last)
                     continue;
                 float there = surface_value(level, next[0], next[1], next[2]);
-                if (cut && (here < 0.0f) == (there < 0.0f))
+                float difference = fabsf(here - there);
+                if (!(difference < VALUE_MAX / 2)) /* an end was not a number */
                     continue;
-                if (slopes != NULL && count % stride == 0)
-                    slopes[count / stride] = fabsf(here - there);
-                count++;
+                found->steepest = difference > found->steepest ? difference : found->steepest;
+                if ((here < 0.0f) == (there < 0.0f))
+                    continue;
+                if (found->kept != NULL && found->count % found->stride == 0)
+                    found->kept[found->count / found->stride] = difference;
+                found->count++;
             }
         }
     }
-    return count;
 }
 
-lumen_status surface_measure_slope(surface_search *search, surface_level *level, bool *cut)
+lumen_status surface_measure_slope(surface_search *search, surface_level *level)
 {
-    uint64_t count = collect_slopes(level, true, 1, NULL);
-    *cut = count != 0;
-    if (!*cut)
-        count = collect_slopes(level, false, 1, NULL);
-    level->slope = 0.0f;
-    if (count == 0)
+    slopes found = {0};
+    collect_slopes(level, &found);
+    /* Where nothing is cut, the steepest edge is nearest to whatever there is. */
+    if (level->slope < found.steepest)
+        level->slope = found.steepest;
+    if (found.count == 0)
         return LUMEN_OK;
     arena_mark mark = arena_now(search->scratch);
-    float *slopes = arena_array(search->scratch, float, SLOPES_MAX);
-    if (slopes == NULL)
+    found.kept = arena_array(search->scratch, float, SLOPES_MAX);
+    if (found.kept == NULL)
         return lumen_fail_memory(search->error, "the slopes of a field");
-    uint64_t stride = (count + SLOPES_MAX - 1) / SLOPES_MAX;
-    size_t kept = (size_t)((count + stride - 1) / stride);
-    collect_slopes(level, *cut, stride, slopes);
-    qsort(slopes, kept, sizeof *slopes, compare_floats);
-    /* An edge that runs along the surface says little: the steep ones count. Where nothing is cut, most edges
-     * are far from any surface. */
-    level->slope = slopes[*cut ? kept * 9 / 10 : kept * 99 / 100];
+    found.stride = (found.count + SLOPES_MAX - 1) / SLOPES_MAX;
+    size_t kept = (size_t)((found.count + found.stride - 1) / found.stride);
+    collect_slopes(level, &found);
+    qsort(found.kept, kept, sizeof *found.kept, compare_floats);
+    level->slope = found.kept[kept * 9 / 10]; /* an edge that runs along the surface says little */
     arena_rewind(search->scratch, mark);
     return LUMEN_OK;
 }

@@ -40,6 +40,7 @@ typedef struct surface_level {
     uint64_t *wanted;   /* (grid.total) corners that are to be asked next */
     uint64_t *suspects; /* (grid.total) cells that may hold what no corner sees; the level below asks all over them */
     uint64_t *searched; /* (grid.total) suspects that were asked */
+    uint64_t *probed;   /* (grid.total) suspects that a probe has shown to hide something */
     float slope;        /* change of the field per cell, near the surface */
 } surface_level;
 
@@ -65,13 +66,10 @@ lumen_status surface_ask_wanted(surface_search *search, surface_level *level, ui
 /* Asks at both ends of every cut edge, and all over the parent's suspects, until nothing is missing. */
 lumen_status surface_follow(surface_search *search, surface_level *level);
 
-/* Sets level->slope from the cut edges, or from all edges where none is cut. False when nothing is cut. */
-lumen_status surface_measure_slope(surface_search *search, surface_level *level, bool *cut);
+/* Sets level->slope from the cut edges; where there are none, raises it to the steepest edge. */
+lumen_status surface_measure_slope(surface_search *search, surface_level *level);
 
 /* ---- What corners do not see (surface_suspects.c) --------------------------------------------- */
-
-/* Whether a value betrays something that the values around it, which foretold another, do not show. */
-bool surface_betrays(const surface_level *level, float foretold, float value);
 
 /* Suspects the cells at edges toward which the field falls from both sides. */
 void surface_suspect_valleys(const surface_level *level, float saturation);
@@ -79,6 +77,10 @@ void surface_suspect_valleys(const surface_level *level, float saturation);
 /* Asks once in every cell that might hide something for all that its corners say, and suspects those that do.
  * `everywhere`: in every cell. */
 lumen_status surface_probe(surface_search *search, surface_level *level, bool everywhere);
+
+/* Hands the parent's probed suspects down, as all the cells of this level in them, as long as no corner sees what
+ * the probe saw. */
+void surface_keep_probed(const surface_level *level);
 
 /* Suspects the neighbors of searched cells where something leaves through the face between them. The cells are those
  * of level->parent whose bits are set in `cells` (of brick `index`). */

@@ -16,11 +16,11 @@ surface_reference surface_reference_settings(void)
     return (surface_reference){.half = 1.005f, .depth = 8, .band_low = -9.01f, .band_high = 8.32f};
 }
 
-/* Sample i of n from -half to half, both included, as torch.linspace rounds it: from the nearer end. */
+/* Sample i of n from -half to half, both included, as torch.linspace rounds it: from the nearer end, and once. */
 static float dense_place(float half, uint32_t n, uint32_t i)
 {
-    float spacing = (half + half) / (float)(n - 1);
-    return i < n / 2 ? -half + spacing * (float)i : half - spacing * (float)(n - 1 - i);
+    double spacing = (double)((half + half) / (float)(n - 1));
+    return (float)(i < n / 2 ? (double)-half + spacing * i : (double)half - spacing * (n - 1 - i));
 }
 
 static lumen_status ask_dense(surface_search *search, float half, uint32_t n, float *values)

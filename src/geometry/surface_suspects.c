@@ -12,7 +12,8 @@
  * nothing. Such a cell is asked once more. The places shift from cell to cell by the generators of Roberts' R2 sequence
  * (a plane lattice of low discrepancy; "The unreasonable effectiveness of quasirandom sequences", 2018), so that the
  * places of the cells that a plate or rod along an axis runs through are spread over its cross-section: no part that
- * is a few cells long falls between all of them.
+ * is a few cells long falls between all of them. What a probe has seen is searched at every halving until corners see
+ * it too.
  *
  * Neighbors. A part that shows in a suspect is followed through the faces on which it shows.
  */
@@ -23,15 +24,15 @@
 #define VALLEY_LENGTH 3.0f
 /* Half the diagonal of a cell, for an estimate of the slope that may be too small. */
 #define NEAR_CELLS 1.3f
+/* What was not a number is larger. */
+#define SATURATED_MAX 1e29f
 
-bool surface_betrays(const surface_level *level, float foretold, float value)
+/* Whether a value shows something that the corners around it, of which `least` has the smallest magnitude, do not.
+ * Where a surface merely passes by, the values between corners are not lower than at the nearest of them, however
+ * the field bends between surface and saturation. Turned positive. */
+static bool betrays(const surface_level *level, float least, float value)
 {
-    if (foretold < 0.0f) {
-        foretold = -foretold;
-        value = -value;
-    }
-    /* Foretold values miss the true ones by the curvature; what matters is a good deal less. */
-    return value < 0.7f * foretold - 0.05f * level->slope;
+    return value < 0.7f * least - 0.05f * level->slope;
 }
 
 static void suspect(const surface_level *level, uint32_t x, uint32_t y, uint32_t z)
@@ -51,19 +52,33 @@ static void suspect(const surface_level *level, uint32_t x, uint32_t y, uint32_t
 static float reach_of(const surface_level *level, float far, float near, float saturation)
 {
     float fall = far - near;
-    if ((far >= saturation || near >= saturation) && fall < 0.5f * level->slope)
-        fall = 0.5f * level->slope;
+    if ((far >= saturation || near >= saturation) && fall < level->slope)
+        fall = level->slope;
     return fall > 0.0f ? near / fall : INFINITY;
 }
 
-/* Looks at the edge from `at` along `axis`, whose ends have the values a and b. */
-static bool is_valley(const surface_level *level, const uint32_t at[3], int axis, float a, float b, float saturation)
+static bool is_known(const surface_level *level, const uint32_t at[3])
+{
+    const brick_grid *grid = &level->grid;
+    size_t index = at[0] / BRICK_SIDE + at[1] / BRICK_SIDE * grid->step[1] + at[2] / BRICK_SIDE * grid->step[2];
+    unsigned corner =
+        at[0] % BRICK_SIDE + BRICK_SIDE * (at[1] % BRICK_SIDE) + BRICK_SIDE * BRICK_SIDE * (at[2] % BRICK_SIDE);
+    return (grid->known[index] >> corner & 1) != 0;
+}
+
+/* Looks at the edge from `at` to `next` along `axis`, whose ends have the values a and b. What is foretold between a
+ * saturated outside and a saturated inside is lower than the truth and would make a valley, so low values count only
+ * when they were asked. */
+static bool is_valley(const surface_level *level, const uint32_t at[3], const uint32_t next[3], int axis, float a,
+                      float b, float saturation)
 {
     float sign = a < 0.0f ? -1.0f : 1.0f;
     a *= sign;
     b *= sign;
     float least = a < b ? a : b;
     if (b < 0.0f || least > NEAR_CELLS * level->slope || least >= saturation)
+        return false;
+    if ((a < saturation && !is_known(level, at)) || (b < saturation && !is_known(level, next)))
         return false;
     uint32_t before[3] = {at[0], at[1], at[2]};
     uint32_t behind[3] = {at[0], at[1], at[2]};
@@ -98,7 +113,7 @@ void surface_suspect_valleys(const surface_level *level, float saturation)
                     if (++next[axis] > cells[axis])
                         continue;
                     float there = surface_value(level, next[0], next[1], next[2]);
-                    if (!is_valley(level, at, axis, here, there, saturation))
+                    if (!is_valley(level, at, next, axis, here, there, saturation))
                         continue;
                     /* The four cells around the edge; those before the first wrap around and do not exist. */
                     int u = (axis + 1) % 3;
@@ -127,35 +142,23 @@ static void probe_place(const uint32_t cell[3], float place[3])
     }
 }
 
-/* The eight corners of a cell; true where they do not tell that nothing can be hidden in it. */
-static bool is_doubtful(const surface_level *level, const uint32_t cell[3], bool everywhere, float corners[8])
+/* Whether the corners of a cell do not tell that nothing is hidden in it: they lie on one side and near. `least` is
+ * their smallest magnitude. */
+static bool is_doubtful(const surface_level *level, const uint32_t cell[3], bool everywhere, float *least)
 {
     bool negative = false;
     bool positive = false;
-    float least = INFINITY;
+    *least = INFINITY;
     for (uint32_t c = 0; c < 8; c++) {
-        corners[c] = surface_value(level, cell[0] + (c & 1), cell[1] + (c >> 1 & 1), cell[2] + (c >> 2));
-        negative = negative || corners[c] < 0.0f;
-        positive = positive || !(corners[c] < 0.0f);
-        least = fabsf(corners[c]) < least ? fabsf(corners[c]) : least;
+        float value = surface_value(level, cell[0] + (c & 1), cell[1] + (c >> 1 & 1), cell[2] + (c >> 2));
+        negative = negative || value < 0.0f;
+        positive = positive || !(value < 0.0f);
+        *least = fabsf(value) < *least ? fabsf(value) : *least;
     }
-    return !(negative && positive) && (everywhere || least <= NEAR_CELLS * level->slope);
+    return !(negative && positive) && (everywhere || *least <= NEAR_CELLS * level->slope);
 }
 
-static float interpolate(const float corners[8], const float place[3])
-{
-    float value = 0.0f;
-    for (unsigned c = 0; c < 8; c++) {
-        float weight = 1.0f;
-        for (unsigned axis = 0; axis < 3; axis++)
-            weight *= (c >> axis & 1) != 0 ? place[axis] : 1.0f - place[axis];
-        value += weight * corners[c];
-    }
-    return value;
-}
-
-/* Asks the gathered probes. The cell of each is in search->places, as brick and corner. What the corners foretell at
- * the place is found again from the cell. */
+/* Asks the gathered probes. The cell of each is in search->places, as brick and corner. */
 static lumen_status ask_probes(surface_search *search, surface_level *level, size_t count)
 {
     lumen_status status = surface_ask(search, count);
@@ -166,12 +169,16 @@ static lumen_status ask_probes(surface_search *search, surface_level *level, siz
         uint32_t cell[3] = {(uint32_t)(index % grid->step[1]) * BRICK_SIDE + (corner & 3),
                             (uint32_t)(index % grid->step[2] / grid->step[1]) * BRICK_SIDE + (corner >> 2 & 3),
                             (uint32_t)(index / grid->step[2]) * BRICK_SIDE + (corner >> 4)};
-        float corners[8];
-        float place[3];
-        is_doubtful(level, cell, true, corners);
-        probe_place(cell, place);
-        if (surface_betrays(level, interpolate(corners, place), search->values[i]))
-            suspect(level, cell[0], cell[1], cell[2]);
+        float least;
+        is_doubtful(level, cell, true, &least);
+        float side = surface_value(level, cell[0], cell[1], cell[2]) < 0.0f ? -1.0f : 1.0f;
+        float value = side * search->values[i];
+        if (!betrays(level, least, value))
+            continue;
+        suspect(level, cell[0], cell[1], cell[2]);
+        level->probed[index] |= UINT64_C(1) << corner;
+        if (least < SATURATED_MAX && least - value > level->slope)
+            level->slope = least - value; /* the nearest corner is less than a cell away */
     }
     return status;
 }
@@ -185,10 +192,10 @@ lumen_status surface_probe(surface_search *search, surface_level *level, bool ev
             uint32_t cell[3] = {(uint32_t)(index % grid->step[1]) * BRICK_SIDE + (corner & 3),
                                 (uint32_t)(index % grid->step[2] / grid->step[1]) * BRICK_SIDE + (corner >> 2 & 3),
                                 (uint32_t)(index / grid->step[2]) * BRICK_SIDE + (corner >> 4)};
-            float corners[8];
+            float least;
             if (cell[0] >= level->lattice.cells[0] || cell[1] >= level->lattice.cells[1] ||
                 cell[2] >= level->lattice.cells[2] || (level->suspects[index] >> corner & 1) != 0 ||
-                !is_doubtful(level, cell, everywhere, corners))
+                !is_doubtful(level, cell, everywhere, &least))
                 continue;
             float place[3];
             probe_place(cell, place);
@@ -206,6 +213,32 @@ lumen_status surface_probe(surface_search *search, surface_level *level, bool ev
     return count == 0 ? LUMEN_OK : ask_probes(search, level, count);
 }
 
+void surface_keep_probed(const surface_level *level)
+{
+    const surface_level *parent = level->parent;
+    const brick_grid *above = &parent->grid;
+    for (size_t index = 0; index < above->total; index++)
+        for (uint64_t left = parent->probed[index]; left != 0; left &= left - 1) {
+            unsigned corner = lowest_bit(left);
+            uint32_t at[3] = {
+                2 * ((uint32_t)(index % above->step[1]) * BRICK_SIDE + (corner & 3)),
+                2 * ((uint32_t)(index % above->step[2] / above->step[1]) * BRICK_SIDE + (corner >> 2 & 3)),
+                2 * ((uint32_t)(index / above->step[2]) * BRICK_SIDE + (corner >> 4))};
+            bool side = surface_value(level, at[0], at[1], at[2]) < 0.0f;
+            bool seen = false;
+            for (uint32_t i = 1; i < 27 && !seen; i++)
+                seen = (surface_value(level, at[0] + i % 3, at[1] + i / 3 % 3, at[2] + i / 9) < 0.0f) != side;
+            for (uint32_t child = 0; child < 8 && !seen; child++) {
+                uint32_t cell[3] = {at[0] + (child & 1), at[1] + (child >> 1 & 1), at[2] + (child >> 2)};
+                suspect(level, cell[0], cell[1], cell[2]);
+                size_t own = cell[0] / BRICK_SIDE + cell[1] / BRICK_SIDE * level->grid.step[1] +
+                             cell[2] / BRICK_SIDE * level->grid.step[2];
+                level->probed[own] |= UINT64_C(1) << (cell[0] % BRICK_SIDE + BRICK_SIDE * (cell[1] % BRICK_SIDE) +
+                                                      BRICK_SIDE * BRICK_SIDE * (cell[2] % BRICK_SIDE));
+            }
+        }
+}
+
 /* ---- Neighbors ------------------------------------------------------------------------------------ */
 
 /* Whether something shows on a face of a cell that the face's corners do not see. The face is that of the parent's cell
@@ -221,14 +254,16 @@ static bool shows_on_face(const surface_level *level, const uint32_t at[3], int 
         place[v] += i / 3;
         values[i] = surface_value(level, place[0], place[1], place[2]);
     }
-    bool side = values[0] < 0.0f;
-    if ((values[2] < 0.0f) != side || (values[6] < 0.0f) != side || (values[8] < 0.0f) != side)
+    float side = values[0] < 0.0f ? -1.0f : 1.0f;
+    for (int i = 0; i < 9; i++)
+        values[i] *= side;
+    if (values[2] < 0.0f || values[6] < 0.0f || values[8] < 0.0f)
         return false; /* cut: the surface is followed by its signs */
-    return surface_betrays(level, 0.5f * (values[0] + values[2]), values[1]) ||
-           surface_betrays(level, 0.5f * (values[0] + values[6]), values[3]) ||
-           surface_betrays(level, 0.25f * (values[0] + values[2] + values[6] + values[8]), values[4]) ||
-           surface_betrays(level, 0.5f * (values[2] + values[8]), values[5]) ||
-           surface_betrays(level, 0.5f * (values[6] + values[8]), values[7]);
+    float low = fminf(values[0], values[2]);
+    float high = fminf(values[6], values[8]);
+    return betrays(level, low, values[1]) || betrays(level, fminf(values[0], values[6]), values[3]) ||
+           betrays(level, fminf(low, high), values[4]) || betrays(level, fminf(values[2], values[8]), values[5]) ||
+           betrays(level, high, values[7]);
 }
 
 void surface_suspect_neighbors(const surface_level *level, size_t index, uint64_t cells)

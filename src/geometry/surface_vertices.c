@@ -12,7 +12,7 @@
 #include "geometry/mesh.h"
 #include "geometry/surface_level.h"
 
-enum { STEPS = 4 };
+enum { STEPS = 3 };
 
 /* An edge under search: its place, and what is known of it. The ends are positions along it, 0 to 1. */
 typedef struct open_edge {

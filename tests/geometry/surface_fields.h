@@ -3,8 +3,8 @@
  *
  * A shape gives the signed distance of a point. What is asked is a function of it:
  *   FIELD_DISTANCE   the distance itself
- *   FIELD_TRUNCATED  9 × distance / width, cut off at ±9: all that is farther than the width looks alike
- *   FIELD_LOGIT      2 atanh(distance / width), cut off at ±9: what a network says whose sigmoid is the truncated
+ *   FIELD_TRUNCATED  10 × distance / width, cut off at ±10: all that is farther than the width looks alike
+ *   FIELD_LOGIT      2 atanh(distance / width), cut off at ±10: what a network says whose sigmoid is the truncated
  * distance
  */
 #ifndef LUMEN_TESTS_GEOMETRY_SURFACE_FIELDS_H
@@ -35,10 +35,12 @@ static inline float known_value(const known_field *field, float distance)
 {
     float share = distance / (field->width > 0.0f ? field->width : 1.0f);
     float value = distance;
+    if (isnan(distance))
+        return distance;
     if (field->kind == FIELD_TRUNCATED)
-        value = 9.0f * fminf(fmaxf(share, -1.0f), 1.0f);
+        value = 10.0f * fminf(fmaxf(share, -1.0f), 1.0f);
     if (field->kind == FIELD_LOGIT)
-        value = 2.0f * atanhf(fminf(fmaxf(share, -0.999753f), 0.999753f));
+        value = 2.0f * atanhf(fminf(fmaxf(share, -0.9999092f), 0.9999092f));
     return field->sign < 0.0f ? -value : value;
 }
 
@@ -202,6 +204,26 @@ static inline float knot(const float p[3])
     return nearest;
 }
 
+/* ---- For parity: the same to the last bit in single precision elsewhere (bench/surface.py) --------- */
+
+static inline float parity_ball(const float p[3])
+{
+    return 20.0f * (sqrtf(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]) - 0.8f);
+}
+
+static inline float parity_torus(const float p[3])
+{
+    float around = sqrtf(p[0] * p[0] + p[2] * p[2]) - 0.6f;
+    return 20.0f * (sqrtf(around * around + p[1] * p[1]) - 0.2f);
+}
+
+static inline float parity_plate(const float p[3])
+{
+    float high = fabsf(p[1] - 0.0123f) - 0.08f;
+    float wide = fmaxf(fabsf(p[0]), fabsf(p[2])) - 0.7f;
+    return 60.0f * fmaxf(high, wide);
+}
+
 typedef struct known_shape {
     const char *name;
     distance_function *distance;
@@ -221,6 +243,10 @@ static const known_shape known_shapes[] = {
     {"shell, 1/100", shell},
     {"torus knot", knot},
 };
+
+static const known_shape parity_shapes[] = {{"ball", parity_ball}, {"torus", parity_torus}, {"plate", parity_plate}};
+
+enum { PARITY_SHAPES = 3 };
 
 enum { KNOWN_SHAPES = sizeof known_shapes / sizeof *known_shapes };
 

@@ -2,6 +2,7 @@
 #include "fields.h"
 
 #include "geometry/sample.h"
+#include "surface_fields.h"
 
 /* What is tried with less memory than it needs. */
 typedef lumen_status attempt(arena *scratch, arena *result, lumen_error *error);
@@ -66,6 +67,48 @@ static lumen_status check_cube(arena *scratch, arena *result, lumen_error *error
     return status;
 }
 
+static lumen_status extract_adaptive(arena *scratch, arena *result, lumen_error *error)
+{
+    known_field known = {.distance = middle_ball, .kind = FIELD_TRUNCATED, .width = 0.02f};
+    batch_field field = batch_of(&known);
+    surface_settings settings = surface_settings_for(LUMEN_QUALITY_FAST);
+    settings.coarse_cells = 8;
+    settings.batch = 256;
+    lumen_mesh mesh;
+    surface_report report;
+    lumen_status status = surface_extract(&field, &settings, scratch, result, &mesh, &report, error);
+    assert_true((status == LUMEN_OK) == (mesh.positions != NULL && mesh.triangles != NULL));
+    return status;
+}
+
+static lumen_status extract_as_the_reference(arena *scratch, arena *result, lumen_error *error)
+{
+    known_field known = {.distance = middle_ball, .kind = FIELD_LOGIT, .width = 0.1f};
+    batch_field field = batch_of(&known);
+    surface_reference settings = surface_reference_settings();
+    settings.depth = 3;
+    settings.batch = 256;
+    lumen_mesh mesh;
+    float *values;
+    lumen_status status = surface_extract_reference(&field, &settings, scratch, result, &mesh, &values, NULL, error);
+    assert_true((status == LUMEN_OK) == (values != NULL && mesh.triangles != NULL));
+    return status;
+}
+
+static lumen_status project_points(arena *scratch, arena *result, lumen_error *error)
+{
+    (void)result;
+    known_field known = {.distance = middle_ball, .kind = FIELD_LOGIT, .width = 0.1f};
+    batch_field field = batch_of(&known);
+    surface_settings settings = surface_settings_for(LUMEN_QUALITY_FAST);
+    settings.batch = 256;
+    const surface_report found = {.outside = 1.0f, .cell = 0.02f, .slope = 20.0f};
+    const surface_projection how = {.field_normals = true};
+    float position[3] = {0.51f, -0.07f, 0.03f};
+    float normal[3] = {1.0f, 0.0f, 0.0f};
+    return surface_project(&field, &settings, &found, &how, 1, position, normal, scratch, NULL, error);
+}
+
 static void try_limits(attempt *run, bool limit_scratch)
 {
     size_t failures = 0;
@@ -106,6 +149,16 @@ static void following_a_surface_fails_cleanly_at_every_limit(void **state)
     try_limits(extract_with_a_lie, true);
 }
 
+static void a_search_for_an_expensive_surface_fails_cleanly_at_every_limit(void **state)
+{
+    (void)state;
+    try_limits(extract_adaptive, true);
+    try_limits(extract_adaptive, false);
+    try_limits(extract_as_the_reference, true);
+    try_limits(extract_as_the_reference, false);
+    try_limits(project_points, true);
+}
+
 static void sampling_fails_cleanly_at_every_limit(void **state)
 {
     (void)state;
@@ -124,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(extraction_fails_cleanly_at_every_limit),
         cmocka_unit_test(following_a_surface_fails_cleanly_at_every_limit),
+        cmocka_unit_test(a_search_for_an_expensive_surface_fails_cleanly_at_every_limit),
         cmocka_unit_test(sampling_fails_cleanly_at_every_limit),
         cmocka_unit_test(checking_fails_cleanly_at_every_limit),
     };
