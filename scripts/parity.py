@@ -186,7 +186,7 @@ def inputs(folder, side):
     files = {"dit": {"latents": gaussian(6, 2, 256, 64), "image": gaussian(7, 257, 1024),
                      "timestep": torch.tensor([1000.0])},
              "triposg": {"latents": gaussian(9, 1024, 64), "points": points},
-             "partcrafter": {"noise": gaussian(6, 2, 128, 64), "image": gaussian(7, 257, 1024),
+             "partcrafter": {"noise": gaussian(6, 2, 24, 64), "image": gaussian(7, 257, 1024),
                              "steps_guidance": torch.tensor([50.0, GUIDANCE])},
              "text": {"ids": ids}, "text2": {"ids": ids2},
              "unet": {"latent": gaussian(1, 4, side, side), "context": gaussian(2, 77, 2048),

@@ -4,15 +4,17 @@
  *
  *     model          parts
  *     sdxl_turbo.h   clip_text.h (two encoders), sdxl_unet.h with euler_ancestral.h and gaussian_noise.h, sdxl_vae.h
+ *     partcrafter.h  partcrafter_dit.h with rectified_flow.h and gaussian_noise.h, triposg_decoder.h
  *
  * Every part reads like the figure in its paper: config, weights, blocks, forward; it is a plain structure that its
  * _load fills and its _forward reads, made of the operators of operators/operators.h, whichever device is behind them.
- * Between the files and the parts stand checkpoint.h (where a tensor lies), configuration.h (config.json) and layers.h
- * (layers by name, checked).
+ * Between the files and the parts stand checkpoint.h (where a tensor of SDXL lies) and weight_file.h (of the others),
+ * configuration.h (config.json) and layers.h (layers by name, checked).
  */
 #ifndef LUMEN_NETWORKS_NETWORKS_H
 #define LUMEN_NETWORKS_NETWORKS_H
 
+#include "networks/partcrafter.h"
 #include "networks/sdxl_turbo.h"
 
 #endif

@@ -38,6 +38,8 @@ static void a_linear_layer_of_any_number_of_rows_is_the_sum_of_products(void **s
         {1, 256, 128, 64, true, ACTIVATION_NONE, false, false, false},
         {1, 600, 64, 96, true, ACTIVATION_NONE, false, false, false},
         {1, 33, 5120, 64, true, ACTIVATION_NONE, false, false, false},
+        {1, 600, 4128, 96, true, ACTIVATION_NONE, false, false, false},
+        {1, 100, 4160, 1120, true, ACTIVATION_GELU, true, false, false},
         {3, 5, 7, 3, true, ACTIVATION_NONE, false, false, false},
         {1, 1, 1, 1, true, ACTIVATION_NONE, false, false, false},
     };
@@ -349,6 +351,10 @@ static void attention_agrees_for_any_number_of_tokens(void **state)
         {.pictures = 1, .tokens = 40, .keys = 40, .channels = 60, .heads = 3, .joined = true},
         {.pictures = 1, .tokens = 10, .keys = 12, .channels = 14, .heads = 2, .scale = 0.5f},
         {.pictures = 2, .tokens = 64, .keys = 128, .channels = 80, .heads = 1},
+        /* More than one block of queries and of keys. */
+        {.pictures = 1, .tokens = 150, .keys = 1100, .channels = 64, .heads = 1},
+        {.pictures = 1, .tokens = 40, .keys = 1040, .channels = 128, .heads = 2, .scale = 1.0f},
+        {.pictures = 2, .tokens = 300, .keys = 300, .channels = 384, .heads = 1, .joined = true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         compare_with_plain(state, apply_attention, &cases[i]);
@@ -367,6 +373,13 @@ static void causal_attention_sees_no_later_token_and_masks_are_added(void **stat
         state, apply_attention,
         &(attention_case){
             .pictures = 1, .tokens = 20, .keys = 20, .channels = 32, .heads = 2, .causal = true, .masked = true});
+    compare_with_plain(
+        state, apply_attention,
+        &(attention_case){
+            .pictures = 1, .tokens = 700, .keys = 700, .channels = 64, .heads = 1, .causal = true, .joined = true});
+    compare_with_plain(
+        state, apply_attention,
+        &(attention_case){.pictures = 1, .tokens = 9, .keys = 1100, .channels = 64, .heads = 1, .masked = true});
 }
 
 /* ---- The rest ------------------------------------------------------------------------------------------------------

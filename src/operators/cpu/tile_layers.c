@@ -28,8 +28,27 @@ typedef struct linear_work {
     tile_rows *tiles;
     size_t tile_count; /* of a thread's blocks */
     size_t chunk;      /* tiles that fit into the cache */
-    float *sums;       /* (threads, 32, 32) */
+    bool sliced;       /* many inputs */
+    float *sums;       /* (threads, 32, 32), or for each thread those of all panels of a group and all of a chunk */
+    size_t sums_each;
 } linear_work;
+
+/* With many inputs, a few rows fill the cache, and all weights would be read again for each few. Then chunks are
+ * larger and the inputs are taken in slices: rows and sums of a group of panels fit into the cache together. */
+enum { SLICED_INPUTS = 4096, SLICE_STEPS = 32, SLICED_CHUNK = 16, SLICED_PANELS = 16 };
+
+/* All panels of [from, to) for `count` tiles of rows. */
+static void multiply_panels(const linear_work *all, const tile_rows *tiles, size_t count, size_t from, size_t to,
+                            float *sums)
+{
+    if (!all->sliced) {
+        tiles_multiply(&all->of, tiles, count, from, to, sums);
+        return;
+    }
+    for (size_t panel = from; panel < to; panel += SLICED_PANELS)
+        tiles_multiply_slices(&all->of, tiles, count, panel, to - panel < SLICED_PANELS ? to : panel + SLICED_PANELS,
+                              SLICE_STEPS, sums);
+}
 
 static void block_range(void *argument, size_t from, size_t to, unsigned thread)
 {
@@ -57,9 +76,9 @@ static void outputs_range(void *argument, size_t from, size_t to, unsigned threa
     const linear_work *all = argument;
     tiles_begin();
     for (size_t tile = 0; tile < all->tile_count; tile += all->chunk)
-        tiles_multiply(&all->of, all->tiles + tile,
-                       all->tile_count - tile < all->chunk ? all->tile_count - tile : all->chunk, from, to,
-                       all->sums + thread * SUMS);
+        multiply_panels(all, all->tiles + tile,
+                        all->tile_count - tile < all->chunk ? all->tile_count - tile : all->chunk, from, to,
+                        all->sums + thread * all->sums_each);
     tiles_end();
 }
 
@@ -77,8 +96,8 @@ static void rows_range(void *argument, size_t from, size_t to, unsigned thread)
             tiles_block_row(all->x + (first + row) * all->stride, all->row_bytes, blocks, all->blocked, row);
         for (size_t row = rows; row < count * ROWS; row++)
             tiles_block_row(NULL, all->row_bytes, blocks, all->blocked, row);
-        tiles_multiply(&all->of, tiles, list_rows(first, rows, blocks, tiles), 0, all->of.panels,
-                       all->sums + thread * SUMS);
+        multiply_panels(all, tiles, list_rows(first, rows, blocks, tiles), 0, all->of.panels,
+                        all->sums + thread * all->sums_each);
     }
     tiles_end();
 }
@@ -89,7 +108,9 @@ static void multiply_rows(operators *run, const tile_product *of, const char *x,
     size_t tiles = (rows + ROWS - 1) / ROWS, row_bytes = in * sizeof(uint16_t);
     size_t fit = cached_bytes / (ROWS * row_bytes) / 2 * 2;
     linear_work all = {.of = *of, .x = x, .rows = rows, .row_bytes = row_bytes, .stride = stride};
-    all.chunk = fit > 4 ? fit : 4;
+    all.sliced = in >= SLICED_INPUTS && !of->gated && tiles > 4;
+    all.chunk = all.sliced ? SLICED_CHUNK : fit > 4 ? fit : 4;
+    all.sums_each = all.sliced ? (size_t)SLICED_CHUNK / 2 * SLICED_PANELS * SUMS : SUMS;
     bool by_outputs = of->panels >= run->threads && 2 * of->panels * ROWS >= rows;
     size_t each = (tiles + run->threads - 1) / run->threads;
     all.tile_count = by_outputs ? tiles : each < all.chunk ? each : all.chunk;
@@ -100,7 +121,7 @@ static void multiply_rows(operators *run, const tile_product *of, const char *x,
     size_t copies = by_outputs ? 1 : run->threads;
     all.blocks = scratch_of(run, copies, all.blocks_bytes);
     all.tiles = scratch_of(run, copies * all.tile_count, sizeof *all.tiles);
-    all.sums = scratch_of(run, run->threads, SUMS * sizeof *all.sums);
+    all.sums = scratch_of(run, run->threads, all.sums_each * sizeof *all.sums);
     if (operators_failed(run))
         return;
     if (by_outputs) {

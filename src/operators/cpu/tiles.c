@@ -240,6 +240,78 @@ void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count,
     }
 }
 
+/* 32 rows times two strips over `steps` tiles of 32 inputs, from step `from` on; added to `sums` unless `fresh`. */
+TILES_INLINE void multiply_slice(const tile_product *of, const tile_rows *top, const tile_rows *bottom,
+                                 const char *const strips[2], size_t from, size_t steps, bool fresh, ahead *next,
+                                 float *sums)
+{
+    const size_t row_bytes = PAIRED * sizeof(float);
+    const char *upper = top->first + from * of->step_bytes, *lower = bottom->first + from * of->step_bytes;
+    const char *first = strips[0] + from * TILE_BYTES, *second = strips[1] + from * TILE_BYTES;
+    tile_barrier();
+    if (fresh) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    } else {
+        _tile_loadd(0, sums, row_bytes);
+        _tile_loadd(1, sums + LANES, row_bytes);
+        _tile_loadd(2, sums + TILE_ROWS * PAIRED, row_bytes);
+        _tile_loadd(3, sums + TILE_ROWS * PAIRED + LANES, row_bytes);
+    }
+    for (size_t step = 0; step < steps; step++) {
+        _tile_loadd(4, upper, of->stride);
+        _tile_loadd(6, first, 64);
+        _tile_loadd(5, lower, of->stride);
+        _tile_loadd(7, second, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+        first += TILE_BYTES;
+        second += TILE_BYTES;
+        fetch(next);
+        upper += of->step_bytes;
+        lower += of->step_bytes;
+    }
+    _tile_stored(0, sums, row_bytes);
+    _tile_stored(1, sums + LANES, row_bytes);
+    _tile_stored(2, sums + TILE_ROWS * PAIRED, row_bytes);
+    _tile_stored(3, sums + TILE_ROWS * PAIRED + LANES, row_bytes);
+    tile_barrier();
+}
+
+TILES
+void tiles_multiply_slices(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
+                           size_t slice, float *partial)
+{
+    size_t strip_bytes = of->steps * TILE_BYTES, blocks = (count + 1) / 2;
+    for (size_t step = 0; step < of->steps; step += slice) {
+        size_t steps = of->steps - step < slice ? of->steps - step : slice;
+        bool last = step + steps == of->steps;
+        float *sums = partial;
+        for (size_t panel = from; panel < to; panel++) {
+            const char *const strips[2] = {of->weights + 2 * panel * strip_bytes,
+                                           of->weights + (2 * panel + 1) * strip_bytes};
+            ahead next = {.first = strips[0] + 2 * strip_bytes + step * TILE_BYTES,
+                          .second = strips[1] + 2 * strip_bytes + step * TILE_BYTES,
+                          .left = panel + 1 < to ? steps * TILE_BYTES : 0,
+                          .each = (TILE_BYTES / blocks + 63) / 64 * 64};
+            for (size_t i = 0; i < count; i += 2, sums += PAIRED * PAIRED) {
+                const tile_rows *top = &rows[i], *bottom = i + 1 < count ? &rows[i + 1] : top;
+                multiply_slice(of, top, bottom, strips, step, steps, step == 0, &next, sums);
+                if (!last)
+                    continue;
+                finish_rows(of, top, sums, 2 * panel * TILE_ROWS, (2 * panel + 1) * TILE_ROWS);
+                if (i + 1 < count)
+                    finish_rows(of, bottom, sums + TILE_ROWS * PAIRED, 2 * panel * TILE_ROWS,
+                                (2 * panel + 1) * TILE_ROWS);
+            }
+        }
+    }
+}
+
 #else
 
 bool tiles_usable(void)
@@ -267,6 +339,12 @@ void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums)
 {
     (void)of, (void)rows, (void)count, (void)from, (void)to, (void)sums;
+}
+
+void tiles_multiply_slices(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
+                           size_t slice, float *partial)
+{
+    (void)of, (void)rows, (void)count, (void)from, (void)to, (void)slice, (void)partial;
 }
 
 void tiles_begin(void)

@@ -59,6 +59,12 @@ void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size
 /* Panels [from, to) for all rows; `sums` is 4 KiB of the calling thread's own memory. Between tiles_begin and
  * tiles_end. */
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums);
+
+/* The same for plain linear layers with so many inputs that neither the rows nor a panel's weights stay in the cache:
+ * `slice` tiles of inputs after another, with the sums of all panels and rows in `partial`, 4 KiB for each panel and
+ * pair of tiles. */
+void tiles_multiply_slices(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
+                           size_t slice, float *partial);
 void tiles_begin(void);
 void tiles_end(void);
 
