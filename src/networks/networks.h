@@ -4,6 +4,8 @@
  *
  *     model          parts
  *     sdxl_turbo.h   clip_text.h (two encoders), sdxl_unet.h with euler_ancestral.h and gaussian_noise.h, sdxl_vae.h
+ *     rmbg.h         isnet.h: what a picture shows
+ *     dinov2.h       what is where in a picture, as tokens
  *
  * Every part reads like the figure in its paper: config, weights, blocks, forward; it is a plain structure that its
  * _load fills and its _forward reads, made of the operators of operators/operators.h, whichever device is behind them.
@@ -13,6 +15,8 @@
 #ifndef LUMEN_NETWORKS_NETWORKS_H
 #define LUMEN_NETWORKS_NETWORKS_H
 
+#include "networks/dinov2.h"
+#include "networks/rmbg.h"
 #include "networks/sdxl_turbo.h"
 
 #endif
