@@ -1,17 +1,16 @@
-/* Runs one network of SDXL Turbo, of PartCrafter or before it, or all of them, on inputs from a file: for
- * scripts/parity.py, bench/image.py and bench/cutout.py.
+/* Runs one network, or all of SDXL Turbo or of PartCrafter, on inputs from a file: for scripts/parity.py,
+ * bench/image.py and bench/pictures.py.
  *
  *     bench_networks PART MODEL INPUT OUTPUT [--type f32|bf16] [--threads N] [--repeat N] [--device D]
  *     bench_networks names
  *
- * PART is text, text2, unet, vae, rmbg, dino or whole, or one of PartCrafter's; MODEL the folder or the single file;
- * INPUT a safetensors file with
- *     text, text2:  ids (77) i32                   -> context (77, W), then for text2 pooled
+ * PART is text, text2, unet, vae or whole, rmbg or dino, or one of PartCrafter's; MODEL the folder or the single file;
+ * INPUT a safetensors file with text, text2:  ids (77) i32                   -> context (77, W), then for text2 pooled
  *     unet:         latent (4, h, w), context (77, 2048), pooled (1280), timestep (1) -> noise (h, w, 4)
  *     vae:          latent (4, h, w), as the decoder takes it              -> picture (8h, 8w, 3)
- *     rmbg:         picture (3, h, w), as the network takes it             -> map (h / 2, w / 2)
- *     dino:         pixels (3, 224, 224), normalized                       -> tokens (257, 1024)
  *     whole:        ids, ids2, latents (4, h, w), steps (1) i32, fresh     -> pixels (8h, 8w, 3) as bytes
+ *     rmbg:         picture (3, h, w), as IS-Net takes it                  -> map (h / 2, w / 2)
+ *     dino:         pixels (3, 224, 224), normalized                       -> tokens (257, 1024)
  *     dit, dit-together: latents (N, T, 64), image (257, 1024), timestep (1) -> velocities (2, N, T, 64) of both
  *                   branches, one after the other or in one pass
  *     triposg, field: latents (T, 64), points (M, 3)  -> values (M); field measures the points alone
@@ -26,16 +25,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "networks/dinov2.h"
-#include "networks/isnet.h"
-#include "networks/weight_file.h"
 
 static clip_text text;
 static sdxl_unet unet;
 static sdxl_unet_text unet_text;
 static sdxl_vae vae;
-static isnet mask_network;
-static dinov2 image_encoder;
 
 /* ---- Inputs and outputs ---------------------------------------------------------------------------------- */
 
@@ -50,7 +44,7 @@ void *input(job *work, const char *name, tensor *out)
 }
 
 /* (C, H, W) as a tensor (1, H, W, C) of the arena. */
-static tensor input_picture(job *work, const char *name)
+tensor input_picture(job *work, const char *name)
 {
     tensor x;
     const float *from = input(work, name, &x);
@@ -137,81 +131,21 @@ static void run_vae(job *work, bool last)
         put(work, &picture);
 }
 
-/* (3, H, W) -> rows of patches, each (color, row, column). The caller frees. */
-static float *input_patches(job *work, size_t patch)
+static lumen_status run_part(job *work, checkpoint_part part)
 {
-    tensor x;
-    const float *from = input(work, "pixels", &x);
-    const size_t side = x.sizes[1], grid = side / patch;
-    float *patches = malloc(tensor_bytes(&x)), *to = patches;
-    if (patches == NULL || x.sizes[2] != side || side != image_encoder.config.cropped) {
-        fprintf(stderr, "pixels are not (3, %zu, %zu)\n", image_encoder.config.cropped, image_encoder.config.cropped);
-        exit(1);
-    }
-    for (size_t index = 0; index < grid * grid; index++)
-        for (size_t c = 0; c < 3; c++)
-            for (size_t i = 0; i < patch * patch; i++) {
-                const size_t row = index / grid * patch + i / patch, column = index % grid * patch + i % patch;
-                memcpy(to++, from + (c * side + row) * side + column, sizeof *to);
-            }
-    return patches;
-}
-
-static void run_rmbg(job *work, bool last)
-{
-    tensor picture = input_picture(work, "picture");
-    tensor map = isnet_forward(work->run, &mask_network, &picture);
-    if (last)
-        put(work, &map);
-}
-
-static void run_dino(job *work, bool last)
-{
-    float *patches = input_patches(work, image_encoder.config.patch);
-    tensor tokens = dinov2_forward(work->run, &image_encoder, patches);
-    if (last)
-        put(work, &tokens);
-    free(patches);
-}
-
-/* What the parts of the command line run; those of SDXL in the order of its checkpoint. */
-static void (*const runs[])(job *work, bool last) = {run_text, run_text, run_unet, run_vae, run_rmbg, run_dino};
-
-enum { PART_RMBG = CHECKPOINT_PARTS, PART_DINO, PART_WHOLE };
-
-/* Of a network whose folder holds one file. */
-static lumen_status load_file(job *work, int part)
-{
-    char path[4096];
-    const isnet_config masks = isnet_default();
-    const dinov2_config images = dinov2_default();
-    snprintf(path, sizeof path, "%s/%s", work->settings.model,
-             part == PART_RMBG ? "model.safetensors" : "image_encoder_dinov2/model.safetensors");
-    lumen_status status = safetensors_open(path, &work->file, &work->error);
-    if (status != LUMEN_OK)
-        return status;
-    const uint64_t began = clock_now_ns();
-    const weight_source source = weight_source_of(work->file);
-    layer_loader in = {.from = &source,
-                       .run = work->run,
-                       .network = work->settings.part,
-                       .type = operators_type(work->run),
-                       .error = &work->error};
-    status = part == PART_RMBG ? isnet_load(&masks, &in, &mask_network) : dinov2_load(&images, &in, &image_encoder);
-    work->load = clock_seconds_between(began, clock_now_ns());
-    return status;
-}
-
-static lumen_status run_part(job *work, int part)
-{
-    lumen_status status = part < CHECKPOINT_PARTS ? load(work, (checkpoint_part)part) : load_file(work, part);
+    lumen_status status = load(work, part);
     for (unsigned i = 0; i < work->settings.repeat && status == LUMEN_OK; i++) {
         const size_t mark = operators_mark(work->run);
         const bool last = i + 1 == work->settings.repeat;
         const uint64_t began = clock_now_ns();
         if (last)
             operators_reset_costs(work->run);
-        runs[part](work, last);
+        if (part == CHECKPOINT_UNET)
+            run_unet(work, last);
+        else if (part == CHECKPOINT_VAE)
+            run_vae(work, last);
+        else
+            run_text(work, last);
         work->seconds[i] = clock_seconds_between(began, clock_now_ns());
         operators_release(work->run, mark);
         status = operators_status(work->run, &work->error);
@@ -290,16 +224,16 @@ static lumen_status run_whole(job *work)
     return status;
 }
 
-static lumen_status run_alone(job *work, int part)
+static lumen_status run_alone(job *work, checkpoint_part part)
 {
     const operators_options options = {.device = work->settings.device,
                                        .threads = work->settings.threads,
                                        .type = work->settings.type,
                                        .arena_bytes = (size_t)16 << 30};
     lumen_status status = operators_open(&options, &work->run, &work->error);
-    if (status == LUMEN_OK && part < CHECKPOINT_PARTS)
+    if (status == LUMEN_OK)
         status = checkpoint_open(work->settings.model, operators_type(work->run), &work->files, &work->error);
-    if (status == LUMEN_OK && part < CHECKPOINT_PARTS)
+    if (status == LUMEN_OK)
         status = sdxl_turbo_configure(work->files, &work->config, &work->error);
     if (status == LUMEN_OK)
         status = run_part(work, part);
@@ -308,7 +242,6 @@ static lumen_status run_alone(job *work, int part)
         printf("}\n");
     }
     checkpoint_close(work->files);
-    safetensors_close(work->file);
     operators_close(work->run);
     return status;
 }
@@ -381,20 +314,22 @@ int main(int count, char **arguments)
     if (count == 2 && strcmp(arguments[1], "names") == 0) {
         status = print_names(&work);
     } else {
-        static const char *const parts[] = {"text", "text2", "unet", "vae", "rmbg", "dino", "whole"};
+        static const char *const parts[] = {"text", "text2", "unet", "vae", "whole"};
         int part = 0;
         if (!read_settings(count, arguments, &work.settings)) {
             fprintf(stderr, "see the first lines of bench/networks.c\n");
             return 2;
         }
-        while (part < PART_WHOLE && strcmp(parts[part], work.settings.part) != 0)
+        while (part < CHECKPOINT_PARTS && strcmp(parts[part], work.settings.part) != 0)
             part++;
         work.out = fopen(work.settings.output, "wb");
         status = safetensors_open(work.settings.input, &work.input, &work.error);
         if (status == LUMEN_OK && is_part_of_partcrafter(work.settings.part))
             status = run_partcrafter(&work);
+        else if (status == LUMEN_OK && is_part_of_pictures(work.settings.part))
+            status = run_pictures(&work);
         else if (status == LUMEN_OK)
-            status = part == PART_WHOLE ? run_whole(&work) : run_alone(&work, part);
+            status = part == CHECKPOINT_PARTS ? run_whole(&work) : run_alone(&work, (checkpoint_part)part);
         safetensors_close(work.input);
         if (work.out != NULL)
             fclose(work.out);

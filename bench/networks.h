@@ -1,6 +1,6 @@
 /*
- * networks.h: what the two halves of bench_networks share: networks.c (SDXL Turbo, the program) and parts.c
- * (PartCrafter).
+ * networks.h: what the pieces of bench_networks share: networks.c (SDXL Turbo, the program), pictures.c
+ * (IS-Net, DINOv2) and parts.c (PartCrafter).
  */
 #ifndef LUMEN_BENCH_NETWORKS_H
 #define LUMEN_BENCH_NETWORKS_H
@@ -22,7 +22,7 @@ typedef struct job {
     settings settings;
     operators *run;
     checkpoint *files;
-    safetensors *input, *file;
+    safetensors *input;
     sdxl_turbo_config config;
     lumen_error error;
     double load, seconds[REPEATS_MAX];
@@ -32,11 +32,17 @@ typedef struct job {
 /* A tensor of the input file; ends the program when there is none. */
 void *input(job *work, const char *name, tensor *out);
 
+/* (C, H, W) of the input file as a tensor (1, H, W, C) of the arena. */
+tensor input_picture(job *work, const char *name);
+
 /* Values of a tensor to the output. */
 void put(job *work, const tensor *x);
 
 /* The first fields of the line of JSON, without its end. */
 void report(const job *work, const operators *run, size_t weights);
+
+bool is_part_of_pictures(const char *part);
+lumen_status run_pictures(job *work);
 
 bool is_part_of_partcrafter(const char *part);
 lumen_status run_partcrafter(job *work);

@@ -7,7 +7,7 @@
 Needs torch, transformers, diffusers and safetensors in a virtual environment of its own, 7 GB of disk and 16 GB of
 memory: parts are loaded one at a time. With --parts dit,triposg,partcrafter and --partcrafter PATH, a checkout of the
 public repository wgsxm/PartCrafter at 269bd41 (which wants einops too), PartCrafter instead of SDXL Turbo: 3.4 GB of
-disk, 12 GB of memory. Prints the tables of docs/parity.md. --keep leaves the weights for the next
+disk, 12 GB of memory; with --parts rmbg,dino and the same checkout RMBG-1.4 and DINOv2, 0.7 GB. Prints the tables of docs/parity.md. --keep leaves the weights for the next
 run; bench/image.py uses them too.
 
 Weights are normal with a deviation of 1 / sqrt(inputs), norms near 1, stored as f16 in the layout of the official
@@ -59,6 +59,13 @@ PARTCRAFTER = {"dit": ("transformer", DIT, "diffusion_pytorch_model"),
 PARTS |= PARTCRAFTER
 GUIDANCE = 7.0
 
+# ---- From a picture to its mask and its tokens: RMBG-1.4 in a folder of its own, DINOv2 in PartCrafter's --------------
+
+DINO = dict(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, mlp_ratio=4, patch_size=14, image_size=518,
+            layer_norm_eps=1e-6, hidden_act="gelu", qkv_bias=True, use_swiglu_ffn=False)
+PICTURES = {"rmbg": ("", {"in_ch": 3, "out_ch": 1}, "model"), "dino": ("image_encoder_dinov2", DINO, "model")}
+PARTS |= PICTURES
+
 
 def partcrafter_class(part):
     """The reference's own, from PARTCRAFTER_PATH. What its encoder needs and the decoder does not is stood in for."""
@@ -70,6 +77,9 @@ def partcrafter_class(part):
     sys.modules.setdefault("torch_cluster", cluster)
     if os.environ["PARTCRAFTER_PATH"] not in sys.path:
         sys.path.insert(0, os.environ["PARTCRAFTER_PATH"])
+    if part == "rmbg":
+        from src.models.briarmbg import BriaRMBG
+        return BriaRMBG
     if part == "dit":
         from src.models.transformers.partcrafter_transformer import PartCrafterDiTModel as found
     elif part == "triposg":
@@ -82,12 +92,22 @@ def partcrafter_class(part):
 def reference_class(part):
     import diffusers
     import transformers
-    if part in PARTCRAFTER:
+    if part in PARTCRAFTER or part == "rmbg":
         return partcrafter_class(part)
+    if part == "dino":
+        return lambda config: transformers.Dinov2Model(transformers.Dinov2Config(**config))
     return {"text": lambda config: transformers.CLIPTextModel(transformers.CLIPTextConfig(**config)),
             "text2": lambda config: transformers.CLIPTextModelWithProjection(transformers.CLIPTextConfig(**config)),
             "unet": lambda config: diffusers.UNet2DConditionModel(**config),
             "vae": lambda config: diffusers.AutoencoderKL(**config)}[part]
+
+
+def dino_name(name):
+    """Newer versions of the reference name the layers of attention otherwise in memory than in files."""
+    for new, old in (("q_proj", "attention.query"), ("k_proj", "attention.key"), ("v_proj", "attention.value"),
+                     ("o_proj", "output.dense")):
+        name = name.replace(f".attention.{new}.", f".attention.{old}.")
+    return name
 
 
 def empty_model(part):
@@ -96,14 +116,16 @@ def empty_model(part):
         model = reference_class(part)(PARTS[part][1])
     names = {}
     for name in model.state_dict():
-        if "position_ids" not in name:
+        if not name.endswith(("position_ids", "num_batches_tracked")):
             prefix = "text_model." if part == "text" and not name.startswith("text_model.") else ""
-            names[name] = prefix + name
+            names[name] = dino_name(name) if part == "dino" else prefix + name
     return model, names
 
 
 def model_folder(folder, part):
-    return folder / "partcrafter" if part in PARTCRAFTER or part == "partcrafter" else folder
+    if part == "rmbg":
+        return folder / "rmbg-1.4"
+    return folder / "partcrafter" if part in PARTCRAFTER or part in ("partcrafter", "dino") else folder
 
 
 def weights_path(folder, part):
@@ -115,7 +137,9 @@ def random_weights(name, shape, generator):
     values = torch.randn(*shape, generator=generator)
     if len(shape) > 1:
         return values / math.sqrt(math.prod(shape[1:]))
-    return 1 + 0.1 * values if name.endswith(".weight") else 0.1 * values
+    if name.endswith(".running_var"):
+        return (1 + 0.1 * values).abs()
+    return 1 + 0.1 * values if name.endswith((".weight", ".lambda1")) else 0.1 * values
 
 
 def write_weights(folder, part):
@@ -144,9 +168,9 @@ def write_weights(folder, part):
 def make_folder(folder, parts):
     """The models that the parts to hold belong to."""
     partcrafter = any(part in PARTCRAFTER or part == "partcrafter" for part in parts)
-    turbo = any(part not in PARTCRAFTER and part != "partcrafter" for part in parts)
+    turbo = any(part not in PARTCRAFTER | PICTURES and part != "partcrafter" for part in parts)
     for part in PARTS:
-        if (partcrafter if part in PARTCRAFTER else turbo) and not weights_path(folder, part).exists():
+        if (part in parts if part in PICTURES else partcrafter if part in PARTCRAFTER else turbo) and not weights_path(folder, part).exists():
             write_weights(folder, part)
     (folder / "scheduler").mkdir(exist_ok=True)
     (folder / "scheduler" / "scheduler_config.json").write_text(
@@ -163,7 +187,7 @@ def reference_model(folder, part, dtype):
         if value.is_meta and name not in state:
             module, _, leaf = name.rpartition(".")
             owner = model.get_submodule(module)
-            made = torch.arange(value.shape[-1]).expand(value.shape)
+            made = torch.arange(value.shape[-1]).expand(value.shape) if value.dim() > 0 else torch.tensor(0)
             owner.register_buffer(leaf, 2.0 ** made.to(dtype) if leaf == "frequencies" else made, persistent=False)
     model.load_state_dict(state, strict=False, assign=True)
     left = [name for name, value in list(model.named_parameters()) + list(model.named_buffers()) if value.is_meta]
@@ -188,6 +212,8 @@ def inputs(folder, side):
              "triposg": {"latents": gaussian(9, 1024, 64), "points": points},
              "partcrafter": {"noise": gaussian(6, 2, 24, 64), "image": gaussian(7, 257, 1024),
                              "steps_guidance": torch.tensor([50.0, GUIDANCE])},
+             "rmbg": {"picture": torch.rand(3, 1024, 1024, generator=torch.Generator().manual_seed(10)) - 0.5},
+             "dino": {"pixels": gaussian(11, 3, 224, 224)},
              "text": {"ids": ids}, "text2": {"ids": ids2},
              "unet": {"latent": gaussian(1, 4, side, side), "context": gaussian(2, 77, 2048),
                       "pooled": gaussian(3, 1280), "timestep": torch.tensor([999.0])},
@@ -274,6 +300,13 @@ def run_reference(folder, part, kind, side):
     elif part == "triposg":
         model = reference_model(folder, "triposg", dtype)
         answer = model.decode(given["latents"][None].to(dtype), given["points"][None].to(dtype)).sample[0].float()
+    elif part == "rmbg":
+        model, maps = reference_model(folder, "rmbg", dtype), []
+        model.side1.register_forward_hook(lambda module, given, result: maps.append(result))
+        model(given["picture"][None].to(dtype))
+        answer = maps[0].float()
+    elif part == "dino":
+        answer = reference_model(folder, "dino", dtype)(given["pixels"][None].to(dtype)).last_hidden_state[0].float()
     elif part == "partcrafter":
         answer = sample(folder, given, dtype)
     elif part == "unet":

@@ -4,6 +4,8 @@
  *
  *     model          parts
  *     sdxl_turbo.h   clip_text.h (two encoders), sdxl_unet.h with euler_ancestral.h and gaussian_noise.h, sdxl_vae.h
+ *     rmbg.h         isnet.h: what a picture shows
+ *     dinov2.h       what is where in a picture, as tokens
  *     partcrafter.h  partcrafter_dit.h with rectified_flow.h and gaussian_noise.h, triposg_decoder.h
  *
  * Every part reads like the figure in its paper: config, weights, blocks, forward; it is a plain structure that its
@@ -14,6 +16,8 @@
 #ifndef LUMEN_NETWORKS_NETWORKS_H
 #define LUMEN_NETWORKS_NETWORKS_H
 
+#include "networks/dinov2.h"
+#include "networks/rmbg.h"
 #include "networks/partcrafter.h"
 #include "networks/sdxl_turbo.h"
 

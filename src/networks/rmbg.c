@@ -1,19 +1,15 @@
 #include "networks/rmbg.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "networks/weight_file.h"
 #include "picture/resample.h"
 
-enum { PATH_BYTES = 4096, COLORS = 3 };
+enum { COLORS = 3 };
 
 struct rmbg {
-    safetensors *file;
-    weight_source source;
+    weight_file *file;
     operators *run;
     size_t weight_bytes;
     bool loaded;
@@ -28,25 +24,10 @@ void rmbg_cut_free(rmbg_cut *cut)
 
 /* ---- Opening ----------------------------------------------------------------------------------------------- */
 
-static lumen_status open_file(const char *path, safetensors **out, lumen_error *error)
-{
-    char inner[PATH_BYTES];
-    struct stat facts;
-    if (stat(path, &facts) == 0 && !S_ISDIR(facts.st_mode))
-        return safetensors_open(path, out, error);
-    const int length = snprintf(inner, sizeof inner, "%s/model.safetensors", path);
-    if (length < 0 || (size_t)length >= sizeof inner)
-        return lumen_fail(error, LUMEN_ERROR_INVALID, "the path %.60s... is too long; shorten it", path);
-    if (stat(inner, &facts) != 0)
-        return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE,
-                          "%.200s holds no model.safetensors; get it with: lumen pull rmbg-1.4", path);
-    return safetensors_open(inner, out, error);
-}
-
 static lumen_status load(rmbg *model, operators *run, lumen_error *error)
 {
     const isnet_config config = isnet_default();
-    layer_loader in = {.from = &model->source,
+    layer_loader in = {.from = weight_file_source(model->file),
                        .run = run,
                        .network = "mask",
                        .type = operators_type(model->run),
@@ -73,8 +54,7 @@ lumen_status rmbg_open(const rmbg_options *options, rmbg **out, lumen_error *err
         return lumen_fail_memory(error, "the network that cuts out");
     lumen_status status = operators_open(&how, &model->run, error);
     if (status == LUMEN_OK)
-        status = open_file(options->path, &model->file, error);
-    model->source = weight_source_of(model->file);
+        status = weight_file_open(options->path, "", "rmbg-1.4", operators_type(model->run), &model->file, error);
     if (status == LUMEN_OK)
         status = load(model, NULL, error);
     if (status == LUMEN_OK)
@@ -89,7 +69,7 @@ void rmbg_close(rmbg *model)
     if (model == NULL)
         return;
     operators_close(model->run);
-    safetensors_close(model->file);
+    weight_file_close(model->file);
     free(model);
 }
 

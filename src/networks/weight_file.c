@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tensor/safetensors.h"
+
 enum { PATH_BYTES = 4096 };
 
 struct weight_file {
@@ -22,19 +24,16 @@ static bool is_file(const char *path)
 static lumen_status find(void *user, const char *name, uint32_t rank, const size_t *sizes, tensor *out,
                          lumen_error *error)
 {
+    const weight_file *file = user;
     (void)rank;
     (void)sizes;
-    return safetensors_find(user, name, out, error);
+    return safetensors_find(file->tensors, name, out, error);
 }
 
 static void forget(void *user, const tensor *view)
 {
-    safetensors_forget(user, view);
-}
-
-weight_source weight_source_of(safetensors *file)
-{
-    return (weight_source){.find = find, .forget = forget, .user = file};
+    const weight_file *file = user;
+    safetensors_forget(file->tensors, view);
 }
 
 /* Halves first, for networks that round them anyway. */
@@ -54,6 +53,9 @@ static lumen_status open_tensors(weight_file *file, const char *network, const c
             if (is_file(path))
                 return safetensors_open(path, &file->tensors, error);
         }
+    const size_t length = strlen(file->folder);
+    if (network[0] == '\0' && length > 12 && strcmp(file->folder + length - 12, ".safetensors") == 0)
+        return safetensors_open(file->folder, &file->tensors, error);
     return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE, "%.200s holds no weights of %s; get them with: lumen pull %s",
                       file->folder, network[0] != '\0' ? network : model, model);
 }
@@ -65,19 +67,18 @@ lumen_status weight_file_open(const char *folder, const char *network, const cha
     weight_file *file = calloc(1, sizeof *file);
     if (file == NULL)
         return lumen_fail_memory(error, folder);
+    file->source = (weight_source){.find = find, .forget = forget, .user = file};
     int length = snprintf(file->folder, sizeof file->folder, "%s%s%s", folder, network[0] != '\0' ? "/" : "", network);
     lumen_status status;
     if (length < 0 || (size_t)length >= sizeof file->folder)
         status = lumen_fail(error, LUMEN_ERROR_INVALID, "the path %.60s... is too long; shorten it", folder);
     else
         status = open_tensors(file, network, model, type, error);
-    if (status != LUMEN_OK) {
+    if (status == LUMEN_OK)
+        *out = file;
+    else
         weight_file_close(file);
-        return status;
-    }
-    file->source = weight_source_of(file->tensors);
-    *out = file;
-    return LUMEN_OK;
+    return status;
 }
 
 void weight_file_close(weight_file *file)

@@ -15,15 +15,11 @@
 
 #include "networks/configuration.h"
 #include "networks/layers.h"
-#include "tensor/safetensors.h"
-
-/* The tensors of one file by the names that it has. `file` must outlive the source. Pages of tensors that have been
- * packed are given back to the system. */
-weight_source weight_source_of(safetensors *file);
 
 typedef struct weight_file weight_file;
 
-/* `network` is the name of its folder; "" when the files lie in the model's folder itself. `model` is what
+/* `network` is the name of its folder; "" when the files lie in the model's folder itself, which
+ * then may also be the file. `model` is what
  * `lumen pull` calls it, for messages. Where there are weights in f16 and in f32, those in f32 are taken for networks
  * that run in f32 (`type`). Errors: LUMEN_ERROR_UNAVAILABLE when there are none, LUMEN_ERROR_INVALID, _IO, _MEMORY. */
 lumen_status weight_file_open(const char *folder, const char *network, const char *model, tensor_type type,

@@ -230,6 +230,94 @@ static void a_sliver_of_a_picture_costs_no_more_than_its_middle(void **state)
     free(patches);
 }
 
+/* ---- Faults -------------------------------------------------------------------------------------------------- */
+
+/* Refuses the memory that is asked for after `left` times. */
+static bool allow_some(void *user, size_t bytes)
+{
+    size_t *left = user;
+    (void)bytes;
+    if (*left == 0)
+        return false;
+    (*left)--;
+    return true;
+}
+
+/* Loads and runs both small networks; what went wrong first. */
+static lumen_status run_both(operators *run, lumen_error *error)
+{
+    static isnet network;
+    static dinov2 encoder;
+    static float picture[33 * 33 * 3], patches[16 * 588];
+    const dinov2_config config = small_dinov2();
+    layer_loader in = loader(run, error);
+    lumen_status status = isnet_load(&small_isnet, &in, &network);
+    if (status == LUMEN_OK)
+        status = dinov2_load(&config, &in, &encoder);
+    if (status != LUMEN_OK)
+        return status;
+    const tensor values = tensor_make(TENSOR_F32, 4, (size_t[]){1, 33, 33, 3}, picture);
+    tensor x = op_from(run, &values);
+    isnet_forward(run, &network, &x);
+    dinov2_forward(run, &encoder, patches);
+    return operators_status(run, error);
+}
+
+static void memory_that_runs_out_anywhere_is_told(void **state)
+{
+    (void)state;
+    lumen_status status = LUMEN_ERROR_MEMORY;
+    size_t refused = 0;
+    /* Every one at first, then some: a load asks more than a thousand times. */
+    for (size_t point = 0; status != LUMEN_OK; point += point < 40 ? 1 : 101) {
+        size_t left = point;
+        operators *run;
+        lumen_error error = {0};
+        const operators_options options = {
+            .device = "plain", .arena_bytes = 1u << 28, .allow = allow_some, .allow_user = &left};
+        status = operators_open(&options, &run, &error);
+        if (status == LUMEN_OK)
+            status = run_both(run, &error);
+        if (status != LUMEN_OK) {
+            assert_int_equal(status, LUMEN_ERROR_MEMORY);
+            assert_true(error.message[0] != '\0');
+            refused++;
+        }
+        operators_close(run);
+    }
+    assert_true(refused > 40);
+}
+
+static bool stop_at(void *user, const char *stage, double fraction)
+{
+    size_t *left = user;
+    (void)stage;
+    (void)fraction;
+    return (*left)-- != 0;
+}
+
+static void both_can_be_stopped_between_any_two_steps(void **state)
+{
+    (void)state;
+    lumen_status status = LUMEN_ERROR_CANCELLED;
+    size_t stopped = 0;
+    for (size_t point = 0; status != LUMEN_OK; point += 11) {
+        size_t left = point;
+        operators *run;
+        lumen_error error = {0};
+        const operators_options options = {
+            .device = "plain", .arena_bytes = 1u << 28, .progress = stop_at, .progress_user = &left};
+        assert_int_equal(operators_open(&options, &run, &error), LUMEN_OK);
+        status = run_both(run, &error);
+        if (status != LUMEN_OK) {
+            assert_int_equal(status, LUMEN_ERROR_CANCELLED);
+            stopped++;
+        }
+        operators_close(run);
+    }
+    assert_true(stopped > 10);
+}
+
 int main(void)
 {
 #define ON_EACH(test)                                                                                                  \
@@ -242,6 +330,8 @@ int main(void)
         cmocka_unit_test(dinov2_of_the_true_size_has_its_weights),
         cmocka_unit_test(dinov2_sees_a_picture_as_pillow_resizes_it),
         cmocka_unit_test(a_sliver_of_a_picture_costs_no_more_than_its_middle),
+        cmocka_unit_test(memory_that_runs_out_anywhere_is_told),
+        cmocka_unit_test(both_can_be_stopped_between_any_two_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
