@@ -101,20 +101,20 @@ static lumen_status judge(search *all, const cloud *generated, const cloud *refe
     return LUMEN_OK;
 }
 
-/* One of the eight, roughly: whichever start ends better. */
+/* One of the eight, roughly: whichever start ends best. */
 static lumen_status try_placement(search *all, uint32_t quarter_turns, bool mirrored, arena *scratch, candidate *one,
                                   lumen_error *error)
 {
-    for (int by_axis = 0; by_axis < 2; by_axis++) {
-        candidate tried = {
-            .place = placement_start(&all->generated, &all->reference, quarter_turns, mirrored, by_axis != 0)};
+    for (uint32_t kind = 0; kind < PLACEMENT_STARTS; kind++) {
+        candidate tried = {.place = placement_start(&all->generated, &all->reference, quarter_turns, mirrored,
+                                                    (placement_start_kind)kind)};
         placement_refine(&all->generated_coarse, &all->reference_coarse, COARSE_WIDTH, COARSE_ROUNDS, &all->room,
                          &tried.place);
         lumen_status status =
             judge(all, &all->generated_coarse, &all->reference_coarse, FINE_WIDTH, scratch, &tried, error);
         if (status != LUMEN_OK)
             return status;
-        if (by_axis == 0 || tried.total < one->total)
+        if (kind == 0 || tried.total < one->total)
             *one = tried;
     }
     return LUMEN_OK;
