@@ -12,8 +12,8 @@
 
 enum {
     POINTS = 1024,
-    COARSE_DIVISOR = 4,
-    COARSE_LEAST = 8,
+    COARSE_DIVISOR = 6,
+    COARSE_LEAST = 6,
     MEDIUM_DIVISOR = 2,
     MEDIUM_LEAST = 16,
     PLACEMENTS = 8, /* four quarter turns, each with its mirror image */
