@@ -5,7 +5,7 @@
  * Every concept's shape is made twice: once as the reference (canonical, standard quality), once as what a network
  * might give: another individual, with adjectives, at another quality, its parts shuffled, scaled, moved and disturbed
  * on purpose. Prints Markdown tables: share of the surface named right per disturbance and per template, how true the
- * confidences are, and the time taken. --each prints one line for each case instead (tab-separated).
+ * confidences are, and the time taken. --each prints a line for each case before (tab-separated).
  *
  * The weights of src/naming/cost.c were chosen on the half "tuned" of the concepts with seed 1; the half is decided by
  * a hash of the concept's name. Figures for docs/naming.md come from the half "held" and another seed. */
@@ -13,9 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../tests/naming/disturb.h"
-#include "base/clock.h"
+#include "base/vector.h"
 #include "naming/naming.h"
 #include "pipeline/pipeline.h"
 #include "procedural/procedural.h"
@@ -118,6 +119,14 @@ static const char *relative_of(const bench *all, const sculpt_concept *entry, ra
     return found;
 }
 
+/* Time that the processor gave to this thread: other work on the machine does not count. */
+static double processor_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
 /* ---- Measuring
  * ------------------------------------------------------------------------------------------------------------ */
 
@@ -161,10 +170,10 @@ static bool measure(bench *all, const sculpt_concept *entry, const engine_result
         return false;
     naming_result names;
     lumen_error error = {0};
-    uint64_t began = clock_now_ns();
+    double began = processor_ms();
     lumen_status status =
         naming_match(shape.meshes, shape.part_count, reference, all->scratch, all->disturbed_memory, &names, &error);
-    double ms = clock_seconds_between(began, clock_now_ns()) * 1e3;
+    double ms = processor_ms() - began;
     if (status != LUMEN_OK) {
         fprintf(stderr, "bench_naming: %s: %s\n", sculpt_concept_name(entry), error.message);
         return false;
@@ -188,6 +197,63 @@ static bool measure(bench *all, const sculpt_concept *entry, const engine_result
                    (double)names.parts[i].confidence);
         }
         printf("\n");
+    }
+    return true;
+}
+
+/* A ball of 100 x 100 quads. */
+static bool make_ball(arena *memory, const float center[3], lumen_mesh *mesh)
+{
+    enum { SIDES = 100 };
+    *mesh = (lumen_mesh){.vertex_count = (SIDES + 1) * (SIDES + 1), .triangle_count = 2 * SIDES * SIDES};
+    mesh->positions = arena_allocate_array(memory, mesh->vertex_count, 3 * sizeof(float));
+    mesh->triangles = arena_allocate_array(memory, mesh->triangle_count, 3 * sizeof(uint32_t));
+    if (mesh->positions == NULL || mesh->triangles == NULL)
+        return false;
+    uint32_t *corner = mesh->triangles;
+    for (uint32_t row = 0; row <= SIDES; row++) {
+        for (uint32_t column = 0; column <= SIDES; column++) {
+            uint32_t at = row * (SIDES + 1) + column;
+            float latitude = 180.0f * (float)row / SIDES;
+            float longitude = 360.0f * (float)column / SIDES;
+            mesh->positions[3 * at] = center[0] + 0.2f * sin_degrees(latitude) * cos_degrees(longitude);
+            mesh->positions[3 * at + 1] = center[1] + 0.2f * cos_degrees(latitude);
+            mesh->positions[3 * at + 2] = center[2] + 0.2f * sin_degrees(latitude) * sin_degrees(longitude);
+            if (row == SIDES || column == SIDES)
+                continue;
+            const uint32_t quad[6] = {at, at + 1, at + SIDES + 1, at + 1, at + SIDES + 2, at + SIDES + 1};
+            memcpy(corner, quad, sizeof quad);
+            corner += 6;
+        }
+    }
+    return true;
+}
+
+/* The largest request: 16 parts of 20,000 triangles, the best of ten. */
+static bool time_the_largest(bench *all, double *ms)
+{
+    engine_result reference;
+    lumen_mesh parts[LUMEN_REQUEST_PARTS_MAX];
+    random_state random = random_seed(all->chosen.seed);
+    arena_reset(all->disturbed_memory);
+    if (!make(all, "dragon", NULL, 0, LUMEN_QUALITY_STANDARD, 0, all->reference_memory, &reference))
+        return false;
+    for (uint32_t i = 0; i < LUMEN_REQUEST_PARTS_MAX; i++) {
+        float center[3];
+        for (int k = 0; k < 3; k++)
+            center[k] = random_float(&random) * 2.0f - 1.0f;
+        if (!make_ball(all->disturbed_memory, center, &parts[i]))
+            return false;
+    }
+    for (int round = 0; round < 10; round++) {
+        naming_result names;
+        lumen_error error = {0};
+        double began = processor_ms();
+        if (naming_match(parts, LUMEN_REQUEST_PARTS_MAX, &reference, all->scratch, all->disturbed_memory, &names,
+                         &error) != LUMEN_OK)
+            return false;
+        double taken = processor_ms() - began;
+        *ms = round == 0 || taken < *ms ? taken : *ms;
     }
     return true;
 }
@@ -274,7 +340,7 @@ static void print_tables(const bench *all)
         printf("| %.1f to %.1f | %.0f | %.2f | %.1f %% |\n", bin / (double)BINS, (bin + 1) / (double)BINS,
                all->bin_area[bin], all->bin_area[bin] > 0.0 ? all->bin_sure[bin] / all->bin_area[bin] : 0.0,
                percent(all->bin_right[bin], all->bin_area[bin]));
-    printf("\nnaming_match: %.2f ms in the mean, %.2f ms at most\n",
+    printf("\nnaming_match: %.2f ms of processor time in the mean, %.2f ms at most\n",
            all->timed > 0 ? all->milliseconds / (double)all->timed : 0.0, all->milliseconds_max);
 }
 
@@ -321,8 +387,12 @@ int main(int count, char **arguments)
     done = true;
     for (size_t i = 0; i < sculpt_concept_count(all->shapes) && done; i++)
         done = measure_concept(all, sculpt_concept_at(all->shapes, i));
-    if (done && !all->chosen.each)
+    double ms = 0.0;
+    done = done && time_the_largest(all, &ms);
+    if (done) {
         print_tables(all);
+        printf("16 parts of 20,000 triangles: %.2f ms of processor time\n", ms);
+    }
 
 end:
     lumen_close(library);

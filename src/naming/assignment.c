@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#define NO_ROW UINT32_MAX
+static const uint32_t NO_ROW = UINT32_MAX;
 
 /* Prices under which no pair costs less than nothing, and every chosen pair nothing. */
 typedef struct prices {

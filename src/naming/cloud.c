@@ -9,7 +9,7 @@
 
 enum { POINTS_OF_A_PART_MIN = 24 };
 
-/* Corners of one part are taken at random, but each time the same. */
+/* Points are taken at random, but each time the same, whatever the order of the parts. */
 static const uint64_t SAMPLE_SEED = 6;
 
 /* ---- Looking a mesh over --------------------------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static lumen_status sample_part(const lumen_mesh *mesh, uint32_t part, arena *sc
         return LUMEN_OK;
     arena_mark mark = arena_now(memory);
     point_cloud sampled;
-    lumen_status status = sample_surfaces(mesh, 1, count, SAMPLE_SEED + part, scratch, memory, &sampled, error);
+    lumen_status status = sample_surfaces(mesh, 1, count, SAMPLE_SEED, scratch, memory, &sampled, error);
     if (status != LUMEN_OK)
         return status;
     for (uint32_t p = 0; p < count; p++)
@@ -118,7 +118,7 @@ static lumen_status sample_part(const lumen_mesh *mesh, uint32_t part, arena *sc
     return LUMEN_OK;
 }
 
-/* The parts of the union's box that have triangles, and its middle and half side. */
+/* The middle and half side of the box of everything that has triangles. */
 static bool measure_box(const lumen_mesh *meshes, uint32_t part_count, cloud *out)
 {
     bool any = false;
@@ -142,6 +142,33 @@ static bool measure_box(const lumen_mesh *meshes, uint32_t part_count, cloud *ou
         out->scale = half > out->scale ? half : out->scale;
     }
     return any && out->scale > 0.0;
+}
+
+/* From the box of all vertices to the box of the points: a vertex that no triangle names, or a part without area far
+ * away, has no say. */
+static void fit_box(cloud *out)
+{
+    double side = 0.0;
+    double middle[3];
+    for (int k = 0; k < 3; k++) {
+        float low = out->at.axis[k][0];
+        float high = low;
+        for (uint32_t p = 1; p < out->at.count; p++) {
+            low = out->at.axis[k][p] < low ? out->at.axis[k][p] : low;
+            high = out->at.axis[k][p] > high ? out->at.axis[k][p] : high;
+        }
+        middle[k] = 0.5 * ((double)low + (double)high);
+        side = 0.5 * ((double)high - (double)low) > side ? 0.5 * ((double)high - (double)low) : side;
+    }
+    side = side > 0.0 ? side : 1.0;
+    for (int k = 0; k < 3; k++) {
+        for (uint32_t p = 0; p < out->at.count; p++)
+            out->at.axis[k][p] = (float)(((double)out->at.axis[k][p] - middle[k]) / side);
+        out->center[k] += middle[k] * out->scale;
+    }
+    for (uint32_t i = 0; i < out->part_count; i++)
+        out->area[i] /= side * side;
+    out->scale *= side;
 }
 
 lumen_status cloud_sample(const lumen_mesh *meshes, uint32_t part_count, uint32_t count, const char *what,
@@ -187,6 +214,7 @@ lumen_status cloud_sample(const lumen_mesh *meshes, uint32_t part_count, uint32_
         if (status != LUMEN_OK)
             return status;
     }
+    fit_box(out);
     return LUMEN_OK;
 }
 

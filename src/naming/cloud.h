@@ -27,7 +27,7 @@ typedef struct cloud {
     float *weight; /* (N) sums to 1 */
     uint32_t part_count;
     uint32_t first[LUMEN_PARTS_MAX + 1];
-    double area[LUMEN_PARTS_MAX]; /* in the square of the meshes' own unit, relative to the largest; 0: no surface */
+    double area[LUMEN_PARTS_MAX];       /* in the square of `scale`; 0: no surface */
     float part_weight[LUMEN_PARTS_MAX]; /* sums to 1 */
     double center[3];                   /* of the bounding box, in the meshes' coordinates */
     double scale;                       /* half its longest side */

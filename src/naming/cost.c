@@ -6,23 +6,23 @@
 #include "naming/assignment.h"
 
 const cost_weights cost_default = {
-    .overlap = 1.0f,
-    .nearness = 0.6f,
-    .position = 0.5f,
-    .size = 0.3f,
-    .axes = 0.2f,
-    .spread = 0.2f,
-    .evenness = 0.1f,
-    .side = 0.3f,
-    .piece = 0.35f,
-    .piece_share = 1.2f,
-    .piece_nearness = 0.6f,
+    .overlap = 0.45f,
+    .nearness = 0.96f,
+    .position = 0.195f,
+    .size = 0.0286f,
+    .axes = 0.125f,
+    .spread = 0.125f,
+    .evenness = 0.41f,
+    .side = 0.48f,
+    .piece = 0.896f,
+    .piece_share = 0.75f,
+    .piece_nearness = 0.96f,
     .piece_size = 0.3f,
     .stranger = 1.6f,
-    .missing = 0.5f,
-    .misfit = 1.0f,
-    .distortion = 0.3f,
-    .mirror = 0.01f,
+    .missing = 0.122f,
+    .misfit = 2.56f,
+    .distortion = 0.118f,
+    .mirror = 0.0246f,
     .doubt_name = 0.15f,
     .doubt_placement = 0.03f,
 };
@@ -107,18 +107,15 @@ void cost_assign(const cost_weights *weights, const evidence *known, const cloud
     /* A column for each name as a whole, and for each part one of its own: one more piece of the name that is best for
      * it, or none. So the optimum over pieces needs no copies of names. */
     float costs[ASSIGNMENT_ROWS_MAX * ASSIGNMENT_COLUMNS_MAX] = {0};
-    float best[LUMEN_PARTS_MAX][LUMEN_PARTS_MAX + 1]; /* of each row and name; the last: none */
     int32_t piece_of[LUMEN_PARTS_MAX];
     uint32_t columns = names + rows;
     for (uint32_t row = 0; row < rows; row++) {
         float *cost = costs + (size_t)row * columns;
         float own = weights->stranger;
         piece_of[row] = COST_STRANGER;
-        best[row][names] = weights->stranger;
         for (uint32_t column = 0; column < names; column++) {
             cost[column] = whole_cost(weights, known, part[row], name[column]);
             float piece = piece_cost(weights, known, part[row], name[column]);
-            best[row][column] = smaller(cost[column], piece);
             if (piece < own) {
                 own = piece;
                 piece_of[row] = (int32_t)name[column];
@@ -131,13 +128,26 @@ void cost_assign(const cost_weights *weights, const evidence *known, const cloud
     uint32_t chosen[LUMEN_PARTS_MAX];
     assignment_solve(rows, columns, costs, chosen);
     bool taken[LUMEN_PARTS_MAX] = {false};
+    uint32_t owner[LUMEN_PARTS_MAX]; /* row that has a column's name as the whole */
+    for (uint32_t column = 0; column < names; column++)
+        owner[column] = rows;
+    for (uint32_t row = 0; row < rows; row++)
+        if (chosen[row] < names)
+            owner[chosen[row]] = row;
     out->total = 0.0f;
     for (uint32_t row = 0; row < rows; row++) {
         uint32_t i = part[row];
-        float cost = costs[(size_t)row * columns + chosen[row]];
+        const float *cost = costs + (size_t)row * columns;
+        float best[LUMEN_PARTS_MAX + 1]; /* what each name would cost this part; the last: none */
+        best[names] = weights->stranger;
+        for (uint32_t column = 0; column < names; column++) {
+            best[column] = piece_cost(weights, known, i, name[column]);
+            if (owner[column] == row || owner[column] == rows)
+                best[column] = smaller(best[column], cost[column]);
+        }
         out->name[i] = chosen[row] < names ? (int32_t)name[chosen[row]] : piece_of[row];
-        out->probability[i] = probability(best[row], names + 1, cost, weights->doubt_name);
-        out->total += generated->part_weight[i] * cost;
+        out->probability[i] = probability(best, names + 1, cost[chosen[row]], weights->doubt_name);
+        out->total += generated->part_weight[i] * cost[chosen[row]];
         if (out->name[i] >= 0)
             taken[out->name[i]] = true;
     }

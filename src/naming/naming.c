@@ -12,8 +12,10 @@
 
 enum {
     POINTS = 1024,
-    COARSE_DIVISOR = 4,
-    COARSE_LEAST = 8,
+    COARSE_DIVISOR = 6,
+    COARSE_LEAST = 6,
+    MEDIUM_DIVISOR = 2,
+    MEDIUM_LEAST = 16,
     PLACEMENTS = 8, /* four quarter turns, each with its mirror image */
     FINALISTS = 3,  /* of which are looked at closely */
     COARSE_ROUNDS = 5,
@@ -29,6 +31,7 @@ static const float FINE_WIDTH = 0.1f;
 typedef struct search {
     cloud generated, reference;
     cloud generated_coarse, reference_coarse;
+    cloud generated_medium, reference_medium;
     placement_room room;
     int32_t counterpart[LUMEN_PARTS_MAX]; /* left_arm of right_arm; itself where it has none */
     evidence known;
@@ -98,20 +101,20 @@ static lumen_status judge(search *all, const cloud *generated, const cloud *refe
     return LUMEN_OK;
 }
 
-/* One of the eight, roughly: whichever start ends better. */
+/* One of the eight, roughly: whichever start ends best. */
 static lumen_status try_placement(search *all, uint32_t quarter_turns, bool mirrored, arena *scratch, candidate *one,
                                   lumen_error *error)
 {
-    for (int by_axis = 0; by_axis < 2; by_axis++) {
-        candidate tried = {
-            .place = placement_start(&all->generated, &all->reference, quarter_turns, mirrored, by_axis != 0)};
+    for (uint32_t kind = 0; kind < PLACEMENT_STARTS; kind++) {
+        candidate tried = {.place = placement_start(&all->generated, &all->reference, quarter_turns, mirrored,
+                                                    (placement_start_kind)kind)};
         placement_refine(&all->generated_coarse, &all->reference_coarse, COARSE_WIDTH, COARSE_ROUNDS, &all->room,
                          &tried.place);
         lumen_status status =
             judge(all, &all->generated_coarse, &all->reference_coarse, FINE_WIDTH, scratch, &tried, error);
         if (status != LUMEN_OK)
             return status;
-        if (by_axis == 0 || tried.total < one->total)
+        if (kind == 0 || tried.total < one->total)
             *one = tried;
     }
     return LUMEN_OK;
@@ -138,7 +141,8 @@ static lumen_status find_frame(search *all, arena *scratch, candidate candidates
     }
     sort_candidates(candidates, PLACEMENTS);
     for (uint32_t k = 0; k < FINALISTS; k++) {
-        placement_refine(&all->generated, &all->reference, FINE_WIDTH, FINE_ROUNDS, &all->room, &candidates[k].place);
+        placement_refine(&all->generated_medium, &all->reference_medium, FINE_WIDTH, FINE_ROUNDS, &all->room,
+                         &candidates[k].place);
         lumen_status status = judge(all, &all->generated, &all->reference, FINE_WIDTH, scratch, &candidates[k], error);
         if (status != LUMEN_OK)
             return status;
@@ -243,6 +247,10 @@ static lumen_status sample_both(const lumen_mesh *parts, uint32_t part_count, co
         status = cloud_thin(&all->generated, COARSE_DIVISOR, COARSE_LEAST, memory, &all->generated_coarse, error);
     if (status == LUMEN_OK)
         status = cloud_thin(&all->reference, COARSE_DIVISOR, COARSE_LEAST, memory, &all->reference_coarse, error);
+    if (status == LUMEN_OK)
+        status = cloud_thin(&all->generated, MEDIUM_DIVISOR, MEDIUM_LEAST, memory, &all->generated_medium, error);
+    if (status == LUMEN_OK)
+        status = cloud_thin(&all->reference, MEDIUM_DIVISOR, MEDIUM_LEAST, memory, &all->reference_medium, error);
     return status;
 }
 

@@ -112,20 +112,19 @@ static float clamp(float value, float low, float high)
     return value < low ? low : value > high ? high : value;
 }
 
-placement placement_start(const cloud *generated, const cloud *reference, uint32_t quarter_turns, bool mirrored,
-                          bool by_axis)
+/* One box over the other. */
+static void start_by_box(const cloud *generated, const cloud *reference, bool by_axis, placement *one)
 {
-    placement one = {.quarter_turns = quarter_turns, .mirrored = mirrored, .cosine = 1.0f};
     float sizes[2] = {0};
     float low[2][3];
     float high[2][3];
     for (int k = 0; k < 3; k++) {
-        int source = quarter_turns % 2 == 0 ? k : 2 - k;
+        int source = one->quarter_turns % 2 == 0 ? k : 2 - k;
         extent(&generated->at, source, &low[0][k], &high[0][k]);
         extent(&reference->at, k, &low[1][k], &high[1][k]);
-        /* Where a turn or the mirror reverses the axis, so it does the extent. */
-        bool reversed = (k == 0 && (quarter_turns == 2 || quarter_turns == 3) != mirrored) ||
-                        (k == 2 && (quarter_turns == 1 || quarter_turns == 2));
+        /* Where a turn or the mirror reverses the axis, it reverses the extent. */
+        bool reversed = (k == 0 && (one->quarter_turns >= 2) != one->mirrored) ||
+                        (k == 2 && (one->quarter_turns == 1 || one->quarter_turns == 2));
         if (reversed) {
             float swap = low[0][k];
             low[0][k] = -high[0][k];
@@ -138,11 +137,72 @@ placement placement_start(const cloud *generated, const cloud *reference, uint32
     for (int k = 0; k < 3; k++) {
         float own = high[0][k] - low[0][k];
         float other = high[1][k] - low[1][k];
-        one.scale[k] = mean;
+        one->scale[k] = mean;
         if (by_axis && own > 1e-3f)
-            one.scale[k] = clamp(other / own, mean / DISTORTION_MAX, mean * DISTORTION_MAX);
-        one.offset[k] = 0.5f * (low[1][k] + high[1][k]) - one.scale[k] * 0.5f * (low[0][k] + high[0][k]);
+            one->scale[k] = clamp(other / own, mean / DISTORTION_MAX, mean * DISTORTION_MAX);
+        one->offset[k] = 0.5f * (low[1][k] + high[1][k]) - one->scale[k] * 0.5f * (low[0][k] + high[0][k]);
     }
+}
+
+/* Center of some parts, each by its area. */
+static void center_of(const cloud *of, uint32_t first_part, uint32_t end_part, double center[3], double *area)
+{
+    *area = 0.0;
+    center[0] = center[1] = center[2] = 0.0;
+    for (uint32_t i = first_part; i < end_part; i++) {
+        uint32_t count = of->first[i + 1] - of->first[i];
+        for (uint32_t p = of->first[i]; p < of->first[i + 1]; p++)
+            for (int k = 0; k < 3; k++)
+                center[k] += of->area[i] * (double)of->at.axis[k][p] / (double)count;
+        *area += of->area[i];
+    }
+    for (int k = 0; k < 3; k++)
+        center[k] /= *area;
+}
+
+static uint32_t largest_part(const cloud *of)
+{
+    uint32_t largest = 0;
+    for (uint32_t i = 1; i < of->part_count; i++)
+        largest = of->area[i] > of->area[largest] ? i : largest;
+    return largest;
+}
+
+/* Equal areas over each other: of everything, or of the largest parts. */
+static void start_by_area(const cloud *generated, const cloud *reference, bool largest, placement *one)
+{
+    double from[3];
+    double to[3];
+    double from_area;
+    double to_area;
+    if (largest) {
+        uint32_t i = largest_part(generated);
+        uint32_t j = largest_part(reference);
+        center_of(generated, i, i + 1, from, &from_area);
+        center_of(reference, j, j + 1, to, &to_area);
+    } else {
+        center_of(generated, 0, generated->part_count, from, &from_area);
+        center_of(reference, 0, reference->part_count, to, &to_area);
+    }
+    float scale = clamp((float)sqrt(to_area / from_area), SCALE_MIN, SCALE_MAX);
+    float linear[9];
+    float offset[3];
+    for (int k = 0; k < 3; k++)
+        one->scale[k] = scale;
+    placement_matrix(one, linear, offset);
+    for (int k = 0; k < 3; k++)
+        one->offset[k] = (float)(to[k] - (double)linear[3 * k] * from[0] - (double)linear[3 * k + 1] * from[1] -
+                                 (double)linear[3 * k + 2] * from[2]);
+}
+
+placement placement_start(const cloud *generated, const cloud *reference, uint32_t quarter_turns, bool mirrored,
+                          placement_start_kind kind)
+{
+    placement one = {.quarter_turns = quarter_turns, .mirrored = mirrored, .cosine = 1.0f};
+    if (kind == PLACEMENT_BOX || kind == PLACEMENT_BOX_BY_AXIS)
+        start_by_box(generated, reference, kind == PLACEMENT_BOX_BY_AXIS, &one);
+    else
+        start_by_area(generated, reference, kind == PLACEMENT_LARGEST, &one);
     return one;
 }
 

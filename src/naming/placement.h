@@ -29,9 +29,17 @@ typedef struct placement_room {
 
 bool placement_room_make(uint32_t generated_count, uint32_t reference_count, arena *memory, placement_room *room);
 
-/* The whole box over the whole box: `by_axis`, or with one scale for all three. */
+/* Where a search begins. Boxes are misled by what is missing or does not belong, areas by what is split or smooth. */
+typedef enum placement_start_kind {
+    PLACEMENT_BOX,         /* the whole box over the whole box, one scale for all axes */
+    PLACEMENT_BOX_BY_AXIS, /* a scale for each */
+    PLACEMENT_AREA,        /* equal areas, over each other's centers */
+    PLACEMENT_LARGEST,     /* the part with the largest area over the one with the largest */
+    PLACEMENT_STARTS
+} placement_start_kind;
+
 placement placement_start(const cloud *generated, const cloud *reference, uint32_t quarter_turns, bool mirrored,
-                          bool by_axis);
+                          placement_start_kind kind);
 
 /* `rounds` of the iterative closest point method with robust weights; `width` is the distance at which a pair counts
  * half. */
