@@ -107,7 +107,8 @@ static void a_word_becomes_named_parts(void **state)
 
 int main(void)
 {
-    (void)part_named; (void)assert_fails;
+    (void)part_named;
+    (void)assert_fails;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_becomes_named_parts),
     };
