@@ -383,7 +383,7 @@ static void take_shape(reader *from, lumen_shape *shape)
     if (shape->part_ids != NULL && largest_u8(shape->part_ids, points) > shape->part_count)
         set_fault(from, "a point belongs to a part that is not there");
     take_parts(from, shape);
-    if (from->fault == NULL && from->left == sizeof(float) * (size_t)shape->part_count)
+    if (from->fault == NULL && from->left > 0 && from->left == sizeof(float) * (size_t)shape->part_count)
         shape->part_confidence = take_floats(from, shape->part_count);
     if (from->fault == NULL && from->left > 0)
         set_fault(from, "bytes are left over");

@@ -27,13 +27,12 @@ typedef struct ellipsoids {
     ellipsoid parts[ELLIPSOIDS_MAX];
 } ellipsoids;
 
-/* As many parts as the template quadruped has, where a cat has them, in another order. */
-extern const ellipsoids cat_of_ellipsoids;
+/* The parts of templates where a cat and a tree have them, in another order; and the names that they should get. */
+extern const ellipsoids cat_of_ellipsoids, tree_of_ellipsoids;
+extern const char *const cat_names[], *const tree_names[];
 
-/* The names that they should get, in the same order. */
-extern const char *const cat_names[];
-
-/* `path` exists already. Not for two threads at once. */
+/* `path` exists already; the second writes path/partcrafter alone. Not for two threads at once. */
 void write_small_models(const char *path, const ellipsoids *parts);
+void write_small_maker(const char *path, const ellipsoids *parts);
 
 #endif
