@@ -22,8 +22,10 @@
  * NULL, writes a message that names the thing, the reason and the mend. Nothing is printed, nothing
  * exits, and an `out` argument is NULL after a failure.
  *
- * Threads: a `lumen` is immutable after lumen_open and may be used by any number of threads at once.
- * A `lumen_shape` is immutable after lumen_generate.
+ * Threads: a `lumen` is immutable after lumen_open and may be used by any number of threads at once; those that ask an
+ * engine that runs networks take turns. A `lumen_shape` is immutable after lumen_generate.
+ *
+ * Later versions add fields at the ends of structures alone, and zero in a field keeps what was before it.
  *
  * Coordinates: right-handed, +Y up, +Z forward (the way a creature looks), so that its left is +X:
  * the frame of glTF 2.0. Lengths have no unit; a finished shape spans [-1, 1] along its longest side.
@@ -125,6 +127,8 @@ typedef struct lumen_shape {
     bool cached;
     double generation_time_ms;
     lumen_motion motion;
+    const float *part_confidence; /* (P) 0..1 how sure the names are; NULL: they are certain */
+    const char *fallback_reason;  /* why "auto" did without a better engine that was there; NULL: it did not */
 } lumen_shape;
 
 /* ---- Requests -------------------------------------------------------------------------------- */
@@ -135,7 +139,14 @@ typedef enum lumen_quality {
     LUMEN_QUALITY_HIGH
 } lumen_quality;
 
-/* Called now and then during generation; fraction runs from 0 to 1. Return false to cancel. */
+/* How an engine that runs networks finds the surfaces of its parts. */
+typedef enum lumen_extraction {
+    LUMEN_EXTRACTION_ADAPTIVE = 0, /* asks the network only where the surface is */
+    LUMEN_EXTRACTION_REFERENCE     /* on the lattices of PartCrafter's own program, at fifty times the cost and more */
+} lumen_extraction;
+
+/* Called now and then during generation; fraction runs from 0 to 1. Return false to cancel. Engines that run networks
+ * tell the stages "image", "cutout", "encode", "part_diffusion", "surface", "naming", and "waiting" for their turn. */
 typedef bool (*lumen_progress)(void *user, const char *stage, double fraction);
 
 /* What to make. Zero in any field but `text` means "the usual". */
@@ -150,6 +161,15 @@ typedef struct lumen_request {
     uint32_t image_steps;   /* 1..4 of the picture that a network works from; 0: 1; ignored by who paints none */
     lumen_progress progress; /* NULL: none */
     void *progress_user;
+
+    /* For the engines that run networks; others take no picture and pass over the rest. */
+    const void *image;  /* a PNG or JPEG file to start from, instead of painting the text; then the text only names the
+                           thing, and may be NULL: the parts get no names */
+    size_t image_size;  /* bytes */
+    uint32_t steps;     /* of the diffusion, 1..1000; 0: those of the quality */
+    uint32_t tokens;    /* of a part, 16..2048; 0: those of the quality */
+    float guidance;     /* how strictly the picture is followed, 1 (and half the work) to 20; 0: that of the quality */
+    lumen_extraction extraction;
 } lumen_request;
 
 /* ---- The library ----------------------------------------------------------------------------- */
@@ -159,17 +179,22 @@ typedef struct lumen lumen;
 typedef struct lumen_options {
     const char *concepts;      /* text of additional templates and concepts (docs/sculpting.md); NULL: none */
     const char *concepts_name; /* what messages call it; NULL: "concepts" */
+    const char *models;     /* the folder of models (docs/models.md); NULL: no engine runs networks, "auto" is procedural */
+    uint64_t memory_budget; /* bytes that networks may take; 0: what the machine has free when they are asked */
+    bool low_memory;        /* holds no network longer than it works */
+    uint32_t threads;       /* of the networks; 0: one for each core */
+    const char *precision;  /* "bf16" or "f32"; NULL: bf16 where the processor multiplies it */
 } lumen_options;
 
-/* Opens the library: reads the embedded tables, allocates a few megabytes. `options` may be NULL.
- * Errors: LUMEN_ERROR_MEMORY; LUMEN_ERROR_INVALID when options->concepts does not parse. */
+/* Opens the library: reads the embedded tables, allocates a few megabytes; models are opened when they are asked for.
+ * `options` may be NULL. Errors: LUMEN_ERROR_MEMORY; LUMEN_ERROR_INVALID when options->concepts does not parse. */
 LUMEN_API lumen_status lumen_open(const lumen_options *options, lumen **out, lumen_error *error);
 
 /* Gives back everything; `library` may be NULL. No other call may be using it. */
 LUMEN_API void lumen_close(lumen *library);
 
 /* Makes the shape of request->text. The same library version and request give the same points and meshes,
- * to the bit, on every machine. Errors: LUMEN_ERROR_INVALID (empty, too long, digits only, bad UTF-8, a value out of range),
+ * to the bit, on every machine; where networks run, on every machine of the same kind with the same options. Errors: LUMEN_ERROR_INVALID (empty, too long, digits only, bad UTF-8, a value out of range),
  * LUMEN_ERROR_UNAVAILABLE (engine), LUMEN_ERROR_MEMORY, LUMEN_ERROR_CANCELLED, LUMEN_ERROR_FAILED. */
 LUMEN_API lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_shape **out,
                                       lumen_error *error);

@@ -9,14 +9,17 @@
 #include <jansson.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/text_list.h"
 #include "files/files.h"
+#include "partcrafter/partcrafter_engine.h"
 #include "picture/picture.h"
 #include "pipeline/pipeline.h"
+#include "weights/weights.h"
 
-enum { PATH_BYTES = 4096, SLUG_BYTES = 128 };
+enum { PATH_BYTES = 4096, SLUG_BYTES = 128, PERCENT = 100 };
 
 /* ---- Where files go ------------------------------------------------------------------------------------- */
 
@@ -156,8 +159,10 @@ static int write_outputs(const generate_options *options, const lumen_shape *sha
         }
         if (!options->quiet) {
             progress_clear(bar);
-            printf("%s  %s (%s), %u points, %u parts, %.1f ms\n", path, shape->subject, shape->template_type,
-                   shape->point_count, shape->part_count, shape->generation_time_ms);
+            printf("%s  %s (%s), %u points, %u parts, %.1f ms%s%s\n", path, shape->subject, shape->template_type,
+                   shape->point_count, shape->part_count, shape->generation_time_ms,
+                   strcmp(shape->pipeline, "procedural") == 0 ? "" : ", ",
+                   strcmp(shape->pipeline, "procedural") == 0 ? "" : shape->pipeline);
         }
     }
     return EXIT_DONE;
@@ -204,12 +209,19 @@ static void list_concepts(const lumen *library)
 
 /* ---- The command ------------------------------------------------------------------------------------------------ */
 
+/* Whether networks will make it. */
+static bool takes_networks(const lumen *library, const lumen_request *request)
+{
+    pipeline_plan plan;
+    return pipeline_plan_request(library, request, &plan, NULL) == LUMEN_OK && plan.engine->takes_images;
+}
+
 /* Pictures show the meshes from close by, so where only pictures are asked for the surfaces are worked out finely. */
-static lumen_quality choose_quality(const generate_options *options)
+static lumen_quality choose_quality(const generate_options *options, bool networks)
 {
     lumen_error error;
     files_format format;
-    if (options->animate)
+    if (options->animate || networks)
         return options->request.quality;
     bool pictures = options->output_count > 0 || options->sheet != NULL;
     for (size_t i = 0; i < options->output_count; i++)
@@ -226,21 +238,80 @@ static uint32_t choose_points(const generate_options *options)
     return options->request.points == 0 && films ? animate_points(&options->film) : options->request.points;
 }
 
+/* What networks will take of the machine, before they take it. */
+static void tell_needs(const lumen *library, const lumen_request *request)
+{
+    static const char *const holding[] = {"", ", each network while its stage works", ", one network at a time"};
+    pipeline_plan plan;
+    partcrafter_engine_needs needs;
+    if (pipeline_plan_request(library, request, &plan, NULL) != LUMEN_OK)
+        return;
+    const engine_request order = {.phrase = &plan.phrase,
+                                  .quality = request->quality,
+                                  .num_parts = request->num_parts,
+                                  .image = request->image,
+                                  .tokens = request->tokens,
+                                  .extraction = request->extraction};
+    if (partcrafter_engine_measure(plan.engine, &order, &needs, NULL) == LUMEN_OK) /* else it is told when it is made */
+        fprintf(stderr, "PartCrafter in %s on %s needs %.1f GB of memory%s; %.1f GB are free\n",
+                tensor_type_name(needs.type), needs.device, (double)needs.peak[needs.holding] / 1e9,
+                holding[needs.holding], (double)needs.budget / 1e9);
+}
+
+/* "auto" says when a lesser engine had to do it. */
+static void tell_fallback(const lumen_shape *shape, const progress_bar *bar, bool quiet)
+{
+    if (shape->fallback_reason == NULL || quiet)
+        return;
+    progress_clear(bar);
+    fprintf(stderr, "lumen: %s is made by the engine %s instead: %s\n", shape->text, shape->pipeline,
+            shape->fallback_reason);
+}
+
+/* One of the texts under way. */
+typedef struct showing {
+    progress_bar *bar;
+    size_t done; /* texts */
+    const char *text;
+} showing;
+
+static bool show_stage(void *user, const char *stage, double fraction)
+{
+    const showing *now = user;
+    char label[64];
+    snprintf(label, sizeof label, "%.30s: %s", now->text, stage);
+    progress_show(now->bar, now->done * PERCENT + (size_t)(fraction * (double)PERCENT), label);
+    return !interrupt_came();
+}
+
 /* Makes and writes one shape after the other, and draws it on the sheet, if there is one. A text that fails is told,
  * and the rest goes on. */
 static int generate_all(lumen *library, const generate_options *options, const text_list *list, sheet_drawing *sheet,
                         size_t *drawn)
 {
     int result = EXIT_DONE;
-    const lumen_quality quality = choose_quality(options);
     progress_bar bar;
-    progress_open(&bar, list->count, !options->quiet && !options->explain);
-    for (size_t i = 0; i < list->count; i++) {
-        progress_show(&bar, i, list->texts[i]);
+    bool told = options->quiet || options->explain;
+    for (size_t i = 0; i < list->count && !interrupt_came(); i++) {
         lumen_request request = options->request;
         request.text = list->texts[i];
-        request.quality = quality;
+        const bool networks = takes_networks(library, &request);
+        const size_t unit = networks ? PERCENT : 1;
+        showing now = {.bar = &bar, .done = i, .text = request.text[0] != '\0' ? request.text : "picture"};
+        request.quality = choose_quality(options, networks);
         request.points = choose_points(options);
+        if (networks && !told)
+            tell_needs(library, &request);
+        told = told || networks;
+        if (i == 0)
+            progress_open(&bar, list->count * unit, !options->quiet && !options->explain);
+        bar.total = list->count * unit;
+        progress_show(&bar, i * unit, now.text);
+        if (networks) {
+            interrupt_catch();
+            request.progress = show_stage;
+            request.progress_user = &now;
+        }
         lumen_shape *shape = NULL;
         lumen_error error = {0};
         int status = EXIT_DONE;
@@ -249,9 +320,12 @@ static int generate_all(lumen *library, const generate_options *options, const t
         } else if (lumen_generate(library, &request, &shape, &error) != LUMEN_OK ||
                    (sheet != NULL && sheet_draw(sheet, *drawn, shape, &error) != LUMEN_OK)) {
             progress_clear(&bar);
+            if (error.status == LUMEN_ERROR_CANCELLED && interrupt_came())
+                return interrupt_end();
             status = list->count > 1 ? complain(EXIT_FAILED, "text %zu: %s", i + 1, error.message)
                                      : complain(EXIT_FAILED, "%s", error.message);
         } else {
+            tell_fallback(shape, &bar, options->quiet);
             *drawn += sheet != NULL;
             status = write_outputs(options, shape, &bar);
         }
@@ -291,6 +365,46 @@ static int run(const generate_options *options, lumen *library, const text_list 
     return result;
 }
 
+/* The folder of models; "" where there is none and nobody asked for one. */
+static bool find_models(const generate_options *options, char models[PATH_BYTES])
+{
+    lumen_error error;
+    if (weights_folder(options->models, models, PATH_BYTES, &error) == LUMEN_OK)
+        return true;
+    models[0] = '\0';
+    if (options->models == NULL)
+        return true;
+    complain(EXIT_FAILED, "%s", error.message);
+    return false;
+}
+
+/* The bytes of the picture to start from; none without one. */
+static bool read_image(generate_options *options, buffer *image)
+{
+    unsigned char piece[65536];
+    buffer_open(image, PICTURE_READ_BYTES_MAX);
+    if (options->image == NULL)
+        return true;
+    FILE *file = fopen(options->image, "rbe");
+    for (size_t size; file != NULL && (size = fread(piece, 1, sizeof piece, file)) > 0;)
+        buffer_append(image, piece, size);
+    const bool read = file != NULL && ferror(file) == 0;
+    const int reason = errno;
+    if (file != NULL)
+        fclose(file);
+    if (!read)
+        complain(EXIT_FAILED, "%s could not be read: %s; check its name and rights", options->image, strerror(reason));
+    else if (buffer_failed(image))
+        complain(EXIT_FAILED, "%s is larger than %d MB; make it smaller", options->image, PICTURE_READ_BYTES_MAX >> 20);
+    if (!read || buffer_failed(image)) {
+        buffer_close(image);
+        return false;
+    }
+    options->request.image = image->data != NULL ? image->data : (const unsigned char *)"";
+    options->request.image_size = image->size;
+    return true;
+}
+
 int command_generate(int count, char **arguments)
 {
     generate_options options;
@@ -301,16 +415,37 @@ int command_generate(int count, char **arguments)
         fputs(generate_help, stdout);
         return EXIT_DONE;
     }
-    if (options.text_count == 0 && !options.list_concepts)
+    if (options.image != NULL && options.text_count > 1)
+        return complain(EXIT_USAGE, "--image %s is one picture for %zu texts; give one text, or none", options.image,
+                        options.text_count);
+    if (options.text_count == 0 && !options.list_concepts && options.image == NULL)
         return complain(EXIT_USAGE,
                         "the text is missing: lumen generate \"a horse galloping\"; see lumen generate --help");
     char *concepts = NULL;
     lumen *library = NULL;
     text_list list = {0};
     lumen_error error;
-    if (options.concepts != NULL && (concepts = read_whole_file(options.concepts)) == NULL)
+    char models[PATH_BYTES];
+    buffer image;
+    char *nothing[] = {(char[]){""}};
+    if (options.text_count == 0 && options.image != NULL) {
+        options.texts = nothing;
+        options.text_count = 1;
+    }
+    if (!find_models(&options, models))
         return EXIT_FAILED;
-    const lumen_options opening = {.concepts = concepts, .concepts_name = options.concepts};
+    if (!read_image(&options, &image))
+        return EXIT_FAILED;
+    if (options.concepts != NULL && (concepts = read_whole_file(options.concepts)) == NULL) {
+        buffer_close(&image);
+        return EXIT_FAILED;
+    }
+    const lumen_options opening = {.concepts = concepts,
+                                   .concepts_name = options.concepts,
+                                   .models = models[0] != '\0' ? models : NULL,
+                                   .low_memory = options.low_memory,
+                                   .threads = options.threads,
+                                   .precision = options.precision};
     if (lumen_open(&opening, &library, &error) != LUMEN_OK)
         result = complain(EXIT_FAILED, "%s", error.message);
     else if (options.list_concepts)
@@ -323,6 +458,7 @@ int command_generate(int count, char **arguments)
         result = run(&options, library, &list);
     text_list_close(&list);
     lumen_close(library);
+    buffer_close(&image);
     free(concepts);
     return result;
 }

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <getopt.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/values.h"
@@ -14,12 +15,23 @@ const char generate_help[] =
     "                     {} in it stands for the text ('shapes/{}.glb'). Without -o: TEXT.ply\n"
     "  --sheet FILE       draw all the shapes on one PNG picture\n"
     "  --verb VERB        what the shape shall do, instead of the text's verb\n"
-    "  --engine ENGINE    auto (the best there is) or procedural\n"
+    "  --engine ENGINE    auto (the best there is), partcrafter (networks) or procedural (no download)\n"
     "  --parts N          at most N parts, 1 to 16\n"
     "  --points N         exactly N points, 256 to 65536; 2048 without it\n"
     "  --seed N           which individual; 0 without it\n"
-    "  --quality QUALITY  fast, standard or high: how finely the surfaces are worked out; without it standard,\n"
-    "                     and high where only pictures are asked for\n"
+    "  --quality QUALITY  fast, standard or high: how finely the surfaces are worked out, and how long networks\n"
+    "                     may take; without it standard, and high where only pictures are asked for of the\n"
+    "                     procedural engine\n"
+    "  --image FILE       start from this PNG or JPEG picture of one thing; TEXT then names its parts and may be\n"
+    "                     left out\n"
+    "  --models FOLDER    where the models of the engine partcrafter are; see lumen models\n"
+    "  --steps N          of its diffusion, 1 to 1000; those of the quality without it\n"
+    "  --guidance G       how strictly it follows the picture, 1 to 20; that of the quality without it\n"
+    "  --tokens N         numbers it has for a part, 16 to 2048; those of the quality without it\n"
+    "  --extract HOW      adaptive, or reference: surfaces as PartCrafter's own program finds them, far slower\n"
+    "  --low-memory       hold no network longer than it works\n"
+    "  --threads N        of the networks; one for each core without it\n"
+    "  --precision TYPE   of the networks, bf16 or f32; bf16 without it where the processor multiplies it\n"
     "  --image-size N     width and height of a picture in pixels, 64 to 4096; 1024 without it; with\n"
     "                     --sheet those of a tile, 64 to 1024; 256 without it; of a film also 1280x720\n"
     "  --animate          film the shape as it moves: .webm .gif, and an animated .png; needs ffmpeg\n"
@@ -34,6 +46,7 @@ const char generate_help[] =
     "\n"
     "  lumen generate \"a horse galloping\" -o horse.ply -o horse.png\n"
     "  lumen generate \"a bird flying\" -o bird.webm --animate\n"
+    "  lumen generate \"mug\" --image photo.jpg -o mug.glb\n"
     "  lumen generate cat dog \"red dragon\" -o 'zoo/{}.glb' --sheet zoo.png\n";
 
 static bool add_output(generate_options *options, const char *path)
@@ -54,6 +67,15 @@ enum {
     OPTION_POINTS,
     OPTION_SEED,
     OPTION_QUALITY,
+    OPTION_IMAGE,
+    OPTION_MODELS,
+    OPTION_STEPS,
+    OPTION_GUIDANCE,
+    OPTION_TOKENS,
+    OPTION_EXTRACT,
+    OPTION_LOW_MEMORY,
+    OPTION_THREADS,
+    OPTION_PRECISION,
     OPTION_IMAGE_SIZE,
     OPTION_ANIMATE,
     OPTION_SECONDS,
@@ -66,8 +88,21 @@ enum {
     OPTION_HELP
 };
 
+enum { STEPS_MAX = 1000, TOKENS_MIN = 16, TOKENS_MAX = 2048, GUIDANCE_MAX = 20, THREADS_MAX = 1024 };
+
+static bool read_extraction(const char *value, lumen_extraction *extraction)
+{
+    const bool reference = strcmp(value, "reference") == 0;
+    *extraction = reference ? LUMEN_EXTRACTION_REFERENCE : LUMEN_EXTRACTION_ADAPTIVE;
+    if (reference || strcmp(value, "adaptive") == 0)
+        return true;
+    complain(EXIT_USAGE, "--extract is '%s'; give adaptive or reference", value);
+    return false;
+}
+
 static bool apply(generate_options *options, int option, const char *value)
 {
+    tensor_type type;
     switch (option) {
     case 'o': return add_output(options, value);
     case OPTION_SHEET: options->sheet = value; return true;
@@ -80,6 +115,15 @@ static bool apply(generate_options *options, int option, const char *value)
     /* JSON's integers carry 63 bits without doubt. */
     case OPTION_SEED: return value_number("seed", value, 0, INT64_MAX, &options->request.seed);
     case OPTION_QUALITY: options->quality_given = true; return value_quality(value, &options->request.quality);
+    case OPTION_IMAGE: options->image = value; return true;
+    case OPTION_MODELS: options->models = value; return true;
+    case OPTION_STEPS: return value_small_number("steps", value, 1, STEPS_MAX, &options->request.steps);
+    case OPTION_GUIDANCE: return value_real("guidance", value, 1.0, GUIDANCE_MAX, &options->request.guidance);
+    case OPTION_TOKENS: return value_small_number("tokens", value, TOKENS_MIN, TOKENS_MAX, &options->request.tokens);
+    case OPTION_EXTRACT: return read_extraction(value, &options->request.extraction);
+    case OPTION_LOW_MEMORY: options->low_memory = true; return true;
+    case OPTION_THREADS: return value_small_number("threads", value, 1, THREADS_MAX, &options->threads);
+    case OPTION_PRECISION: options->precision = value; return value_precision(value, &type);
     case OPTION_IMAGE_SIZE:
         return value_size("image-size", value, ANIMATE_SIZE_MIN, ANIMATE_SIZE_MAX, &options->image_width,
                           &options->image_height);
@@ -107,6 +151,15 @@ int options_read(int count, char **arguments, generate_options *options)
         {"points", required_argument, NULL, OPTION_POINTS},
         {"seed", required_argument, NULL, OPTION_SEED},
         {"quality", required_argument, NULL, OPTION_QUALITY},
+        {"image", required_argument, NULL, OPTION_IMAGE},
+        {"models", required_argument, NULL, OPTION_MODELS},
+        {"steps", required_argument, NULL, OPTION_STEPS},
+        {"guidance", required_argument, NULL, OPTION_GUIDANCE},
+        {"tokens", required_argument, NULL, OPTION_TOKENS},
+        {"extract", required_argument, NULL, OPTION_EXTRACT},
+        {"low-memory", no_argument, NULL, OPTION_LOW_MEMORY},
+        {"threads", required_argument, NULL, OPTION_THREADS},
+        {"precision", required_argument, NULL, OPTION_PRECISION},
         {"image-size", required_argument, NULL, OPTION_IMAGE_SIZE},
         {"animate", no_argument, NULL, OPTION_ANIMATE},
         {"seconds", required_argument, NULL, OPTION_SECONDS},

@@ -15,6 +15,11 @@ typedef struct generate_options {
     size_t output_count;
     const char *sheet;    /* NULL: none */
     const char *concepts; /* a file's name; NULL: none */
+    const char *image;     /* the picture's name; NULL: none */
+    const char *models;    /* a folder; NULL: the usual one */
+    const char *precision; /* NULL: the usual one */
+    uint32_t threads;      /* of networks; 0: the usual number */
+    bool low_memory;
     bool quality_given;
     uint32_t image_width, image_height; /* pixels; 0: the usual */
     bool animate;

@@ -1,5 +1,6 @@
 #include "cli/values.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -46,6 +47,19 @@ bool value_size(const char *name, const char *text, uint32_t low, uint32_t high,
     memcpy(first, text, length);
     first[length] = '\0';
     return value_small_number(name, first, low, high, width) && value_small_number(name, cross + 1, low, high, height);
+}
+
+bool value_real(const char *name, const char *text, double low, double high, float *number)
+{
+    char *end = NULL;
+    const bool plain = text[0] != '\0' && strspn(text, "0123456789.") == strlen(text);
+    const double value = plain ? strtod(text, &end) : 0.0;
+    if (plain && *end == '\0' && value >= low && value <= high) {
+        *number = (float)value;
+        return true;
+    }
+    complain(EXIT_USAGE, "--%s is '%s'; give a number from %g to %g", name, text, low, high);
+    return false;
 }
 
 bool value_quality(const char *text, lumen_quality *quality)

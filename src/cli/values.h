@@ -18,6 +18,9 @@ bool value_small_number(const char *name, const char *text, uint32_t low, uint32
 /* "720" means 720x720; "1280x720" has its own width and height, both in [low, high]. False after a complaint. */
 bool value_size(const char *name, const char *text, uint32_t low, uint32_t high, uint32_t *width, uint32_t *height);
 
+/* A number in [low, high], as 7 or 7.5. False after a complaint. */
+bool value_real(const char *name, const char *text, double low, double high, float *number);
+
 /* fast, standard or high. False after a complaint. */
 bool value_quality(const char *text, lumen_quality *quality);
 

@@ -4,8 +4,8 @@
  *     engine_result result;
  *     status = one->generate(one, &request, scratch, memory, &result, &error);
  *
- * An engine turns an understood phrase into one triangle mesh per part. It is immutable once made, so
- * that several threads may call generate at once, each with arenas of its own.
+ * An engine turns an understood phrase into one triangle mesh per part. Several threads may call generate at once, each
+ * with arenas of its own: an engine is immutable once made, or, where it holds models, lets one at a time work.
  */
 #ifndef LUMEN_ENGINE_ENGINE_H
 #define LUMEN_ENGINE_ENGINE_H
@@ -20,6 +20,12 @@ typedef struct engine_request {
     uint64_t seed;
     lumen_progress progress; /* may be NULL */
     void *progress_user;
+    /* As in lumen_request, for engines that take them. */
+    const void *image;
+    size_t image_size;
+    uint32_t steps, tokens;
+    float guidance;
+    lumen_extraction extraction;
 } engine_request;
 
 /* P parts. Everything is allocated from the `memory` given to generate. */
@@ -30,6 +36,7 @@ typedef struct engine_result {
     const char **part_names;   /* (P) */
     uint8_t (*part_colors)[3]; /* (P) sRGB */
     lumen_mesh *part_meshes;   /* (P) closed; a part may be empty */
+    float *part_confidence;    /* (P) 0..1 how sure the names are; NULL: certain */
 } engine_result;
 
 typedef struct engine engine;
@@ -39,6 +46,12 @@ struct engine {
 
     /* How many requests one call could do together; 0 and 1: one at a time. */
     uint32_t batch_max;
+
+    bool takes_images;
+
+    /* Whether it can work now: LUMEN_OK, or LUMEN_ERROR_UNAVAILABLE and what to do about it. Quick; asks nothing but
+     * whether files are there. NULL: always. */
+    lumen_status (*check)(const engine *self, lumen_error *error);
 
     /* Makes the meshes. `scratch` may be used freely and is the caller's to reset. Errors:
      * LUMEN_ERROR_MEMORY, LUMEN_ERROR_CANCELLED, LUMEN_ERROR_FAILED. */

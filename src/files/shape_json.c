@@ -89,6 +89,11 @@ static document_value *part_color(const lumen_shape *shape, uint32_t index)
     return document_text(text);
 }
 
+static document_value *part_confidence(const lumen_shape *shape, uint32_t index)
+{
+    return document_real((double)shape->part_confidence[index]);
+}
+
 static document_value *corner(const float at[3])
 {
     document_value *array = document_array();
@@ -107,6 +112,8 @@ static bool numbers_are_finite(const lumen_shape *shape)
     bool finite = isfinite(shape->generation_time_ms) && isfinite(shape->motion.tempo) && isfinite(shape->motion.size);
     for (int axis = 0; axis < 3; axis++)
         finite = finite && isfinite(shape->bounding_box_min[axis]) && isfinite(shape->bounding_box_max[axis]);
+    for (uint32_t k = 0; shape->part_confidence != NULL && k < shape->part_count; k++)
+        finite = finite && isfinite(shape->part_confidence[k]);
     return finite;
 }
 
@@ -157,6 +164,8 @@ static lumen_status write_json(const lumen_shape *shape, bool arrays, buffer *ou
     set(&whole, answer, "subject", document_text(shape->subject));
     set(&whole, answer, "motion", motion(shape, &whole));
     set(&whole, answer, "part_colors", for_each_part(shape, part_color));
+    if (shape->part_confidence != NULL)
+        set(&whole, answer, "part_confidence", for_each_part(shape, part_confidence));
     set(&whole, answer, "concept", document_text(shape->concept_name));
     set(&whole, answer, "verb", document_text(shape->verb));
     set(&whole, answer, "text", document_text(shape->text));

@@ -15,7 +15,7 @@
 
 /* Bounds for one request. A shape of 32 parts at high quality stays far below. */
 static const size_t SCRATCH_BYTES_MAX = (size_t)512 << 20;
-static const size_t SHAPE_BYTES_MAX = (size_t)512 << 20;
+static const size_t SHAPE_BYTES_MAX = (size_t)2 << 30; /* sixteen parts of a network's finest lattice */
 
 /* An unusually large request gives its scratch memory back. */
 static const size_t WORKSPACE_BYTES_KEPT = (size_t)16 << 20;
@@ -32,6 +32,7 @@ struct lumen {
     procedural_engine procedural;
     const engine *added_engines[ADDED_ENGINES_MAX];
     size_t added_engine_count;
+    network_engines *networks; /* NULL: none */
     /* Scratch memory that has been used and may be used again, so that a steady stream of requests takes no
      * pages from the system for it. */
     pthread_mutex_t lock;
@@ -68,14 +69,19 @@ lumen_status lumen_open(const lumen_options *options, lumen **out, lumen_error *
         return status;
     }
     library->procedural = procedural_engine_make(library->shapes);
-    *out = library;
-    return LUMEN_OK;
+    status = network_engines_open(options, library->shapes, &library->networks, error);
+    if (status == LUMEN_OK)
+        *out = library;
+    else
+        lumen_close(library);
+    return status;
 }
 
 void lumen_close(lumen *library)
 {
     if (library == NULL)
         return;
+    network_engines_close(library->networks);
     for (size_t i = 0; i < library->workspace_count; i++)
         arena_destroy(library->workspaces[i]);
     pthread_mutex_destroy(&library->lock);
@@ -141,25 +147,64 @@ static lumen_status check_numbers(const lumen_request *request, lumen_error *err
     return LUMEN_OK;
 }
 
-/* Engines of later versions: their names are contracts already. */
-static const char *const without_models[] = {"partcrafter", "hunyuan3d"};
-
-static lumen_status choose_engine(const lumen *library, const char *name, const engine **chosen, lumen_error *error)
+static bool is_auto(const char *name)
 {
-    if (name == NULL || strcmp(name, "auto") == 0 || strcmp(name, library->procedural.base.name) == 0) {
-        *chosen = &library->procedural.base;
+    return name == NULL || strcmp(name, "auto") == 0;
+}
+
+const engine *pipeline_engine(const lumen *library, const char *name)
+{
+    const engine *one;
+    if (strcmp(name, library->procedural.base.name) == 0)
+        return &library->procedural.base;
+    for (size_t i = 0; (one = network_engines_at(library->networks, i)) != NULL; i++)
+        if (strcmp(name, one->name) == 0)
+            return one;
+    for (size_t i = 0; i < library->added_engine_count; i++)
+        if (strcmp(name, library->added_engines[i]->name) == 0)
+            return library->added_engines[i];
+    return NULL;
+}
+
+/* The best that can work now. A picture is never left out. */
+static lumen_status choose_best(const lumen *library, bool with_image, const engine **chosen, lumen_error *error)
+{
+    lumen_status status = LUMEN_OK;
+    *chosen = &library->procedural.base;
+    const engine *one;
+    for (size_t i = 0; (one = network_engines_at(library->networks, i)) != NULL; i++) {
+        status = one->check(one, error);
+        if (status != LUMEN_OK)
+            continue;
+        *chosen = one;
         return LUMEN_OK;
     }
-    for (size_t i = 0; i < library->added_engine_count; i++) {
-        if (strcmp(name, library->added_engines[i]->name) == 0) {
-            *chosen = library->added_engines[i];
-            return LUMEN_OK;
-        }
-    }
-    for (size_t i = 0; i < sizeof without_models / sizeof *without_models; i++)
-        if (strcmp(name, without_models[i]) == 0)
-            return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE,
-                              "the engine %s is not part of this version; use auto or procedural", name);
+    if (!with_image)
+        return LUMEN_OK;
+    return status != LUMEN_OK ? status
+                              : lumen_fail(error, LUMEN_ERROR_UNAVAILABLE,
+                                           "a picture can only be made into a shape by networks, and no folder of "
+                                           "models was named; see lumen pull");
+}
+
+static lumen_status choose_engine(const lumen *library, const lumen_request *request, const engine **chosen,
+                                  lumen_error *error)
+{
+    /* Engines whose names are contracts, whether they are there or not. */
+    static const char *const networks[] = {"partcrafter", "hunyuan3d"};
+    const char *name = request->engine;
+    if (is_auto(name))
+        return choose_best(library, request->image != NULL, chosen, error);
+    *chosen = pipeline_engine(library, name);
+    if (*chosen != NULL && request->image != NULL && !(*chosen)->takes_images)
+        return lumen_fail(error, LUMEN_ERROR_INVALID,
+                          "the engine %.64s starts from words, not from a picture; use auto or partcrafter", name);
+    if (*chosen != NULL)
+        return (*chosen)->check != NULL ? (*chosen)->check(*chosen, error) : LUMEN_OK;
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+        if (strcmp(name, networks[i]) == 0)
+            return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE, "the engine %s is not here (%s); use auto or procedural",
+                              name, i == 0 ? "no folder of models was named" : "this version does not have it");
     return lumen_fail(error, LUMEN_ERROR_INVALID, "there is no engine '%.64s'; use auto or procedural", name);
 }
 
@@ -218,43 +263,115 @@ static void prefer_own_concept(const lumen *library, words_phrase *phrase)
     }
 }
 
+/* A picture that nobody says a word about. */
+static void read_nothing(words_phrase *phrase)
+{
+    *phrase = (words_phrase){.text = "picture", .subject = "picture", .motion = "idle", .tempo = 1.0f, .size = 1.0f};
+}
+
+/* What stands for the picture and for how networks shall work, where it is not the usual. */
+static uint64_t making_of(const lumen_request *request)
+{
+    const uint64_t guidance = (uint64_t)((double)request->guidance * 65536.0);
+    const uint64_t numbers[] = {request->image_size, request->steps, request->tokens, guidance,
+                                (uint64_t)request->extraction};
+    uint64_t hash = fnv1a(FNV_START, numbers, sizeof numbers);
+    bool usual = true;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        usual = usual && numbers[i] == 0;
+    if (request->image != NULL)
+        hash = fnv1a(hash, request->image, request->image_size);
+    return usual ? 0 : hash;
+}
+
+static void identify(const lumen *library, const lumen_request *request, pipeline_plan *plan)
+{
+    const uint32_t points = request->points == 0 ? LUMEN_POINTS_DEFAULT : request->points;
+    const bool networks = plan->engine->takes_images;
+    shape_identity(library->own_shapes, &plan->phrase, plan->engine->name, request->quality, request->num_parts, points,
+                   request->seed, networks ? making_of(request) : 0, plan->identity);
+    plan->key = shape_key(plan->identity);
+}
+
 lumen_status pipeline_plan_request(const lumen *library, const lumen_request *request, pipeline_plan *plan,
                                    lumen_error *error)
 {
-    if (request->text == NULL)
+    const bool unnamed = request->image != NULL && (request->text == NULL || request->text[0] == '\0');
+    if (request->text == NULL && !unnamed)
         return lumen_fail(error, LUMEN_ERROR_INVALID, "the text is missing; give a word such as \"horse\"");
     lumen_status status = check_numbers(request, error);
     if (status != LUMEN_OK)
         return status;
     const engine *chosen = NULL;
-    status = choose_engine(library, request->engine, &chosen, error);
+    if (unnamed)
+        read_nothing(&plan->phrase);
+    else
+        status = words_parse(request->text, request->verb, &plan->phrase, error);
+    if (status == LUMEN_OK)
+        status = choose_engine(library, request, &chosen, error);
     if (status != LUMEN_OK)
         return status;
-    status = words_parse(request->text, request->verb, &plan->phrase, error);
-    if (status != LUMEN_OK)
-        return status;
-    if (library->own_shapes != 0)
+    if (library->own_shapes != 0 && !unnamed)
         prefer_own_concept(library, &plan->phrase);
     const sculpt_concept *entry = procedural_concept(library->shapes, plan->phrase.concept_name);
     if (entry == NULL)
         return lumen_fail(error, LUMEN_ERROR_FAILED, "the library knows no shapes; build it with data/sculpt");
-    uint32_t points = request->points == 0 ? LUMEN_POINTS_DEFAULT : request->points;
     plan->engine = chosen;
     plan->concept_name = sculpt_concept_name(entry);
     plan->template_type = sculpt_template_name(entry);
-    shape_identity(library->own_shapes, &plan->phrase, chosen->name, request->quality, request->num_parts, points,
-                   request->seed, plan->identity);
-    plan->key = shape_key(plan->identity);
+    identify(library, request, plan);
     return LUMEN_OK;
 }
 
 /* ---- From a plan to a shape --------------------------------------------------------------------------------- */
+
+static lumen_status make(const pipeline_plan *plan, const lumen_request *request, arena *scratch, arena *memory,
+                         engine_result *made, lumen_error *error)
+{
+    const engine_request order = {.phrase = &plan->phrase,
+                                  .quality = request->quality,
+                                  .num_parts = request->num_parts,
+                                  .seed = request->seed,
+                                  .progress = request->progress,
+                                  .progress_user = request->progress_user,
+                                  .image = request->image,
+                                  .image_size = request->image_size,
+                                  .steps = request->steps,
+                                  .tokens = request->tokens,
+                                  .guidance = request->guidance,
+                                  .extraction = request->extraction};
+    return plan->engine->generate(plan->engine, &order, scratch, memory, made, error);
+}
+
+/* Who left the choice to us gets the procedural shape when networks fail, with their reason; but not in the place of a
+ * picture of one's own, and not after a mistake in the request. */
+static bool does_without(const lumen *library, const lumen_request *request, const pipeline_plan *plan,
+                         lumen_status status)
+{
+    return is_auto(request->engine) && request->image == NULL && plan->engine != &library->procedural.base &&
+           status != LUMEN_OK && status != LUMEN_ERROR_CANCELLED;
+}
+
+static lumen_status finish(const pipeline_plan *plan, const lumen_request *request, engine_result *made, arena *scratch,
+                           arena *memory, lumen_shape **shape, lumen_error *error)
+{
+    const shape_facts facts = {.phrase = &plan->phrase,
+                               .pipeline = plan->engine->name,
+                               .seed = request->seed,
+                               .points = request->points == 0 ? LUMEN_POINTS_DEFAULT : request->points,
+                               .key = plan->key};
+    lumen_status status = shape_finish(made, &facts, scratch, memory, shape, error);
+    if (status == LUMEN_OK && request->progress != NULL && !request->progress(request->progress_user, "done", 1.0))
+        status = lumen_fail(error, LUMEN_ERROR_CANCELLED, "the shape was cancelled when it was done");
+    return status;
+}
 
 lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_shape **out, lumen_error *error)
 {
     uint64_t start = clock_now_ns();
     *out = NULL;
     pipeline_plan plan;
+    lumen_error why = {0};
     lumen_status status = pipeline_plan_request(library, request, &plan, error);
     if (status != LUMEN_OK)
         return status;
@@ -265,29 +382,28 @@ lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_
         status = lumen_fail_memory(error, "a shape");
         goto cleanup;
     }
-    const engine *chosen = plan.engine;
-    const engine_request order = {.phrase = &plan.phrase,
-                                  .quality = request->quality,
-                                  .num_parts = request->num_parts,
-                                  .seed = request->seed,
-                                  .progress = request->progress,
-                                  .progress_user = request->progress_user};
     engine_result made;
-    status = chosen->generate(chosen, &order, scratch, memory, &made, error);
-    if (status != LUMEN_OK)
-        goto cleanup;
-    const shape_facts facts = {.phrase = &plan.phrase,
-                               .pipeline = chosen->name,
-                               .seed = request->seed,
-                               .points = request->points == 0 ? LUMEN_POINTS_DEFAULT : request->points,
-                               .key = plan.key};
-    status = shape_finish(&made, &facts, scratch, memory, &shape, error);
-    if (status != LUMEN_OK)
-        goto cleanup;
-    if (request->progress != NULL && !request->progress(request->progress_user, "done", 1.0)) {
-        status = lumen_fail(error, LUMEN_ERROR_CANCELLED, "the shape was cancelled when it was done");
-        goto cleanup;
+    status = make(&plan, request, scratch, memory, &made, &why);
+    if (does_without(library, request, &plan, status)) {
+        plan.engine = &library->procedural.base;
+        identify(library, request, &plan);
+        arena_reset(scratch);
+        arena_reset(memory);
+        status = make(&plan, request, scratch, memory, &made, error);
+    } else {
+        if (status != LUMEN_OK && error != NULL)
+            *error = why;
+        why = (lumen_error){0};
     }
+    if (status == LUMEN_OK)
+        status = finish(&plan, request, &made, scratch, memory, &shape, error);
+    if (status == LUMEN_OK && why.status != LUMEN_OK) {
+        shape->fallback_reason = arena_copy_text(memory, why.message, strlen(why.message));
+        if (shape->fallback_reason == NULL)
+            status = lumen_fail_memory(error, "a shape");
+    }
+    if (status != LUMEN_OK)
+        goto cleanup;
     shape->generation_time_ms = clock_seconds_between(start, clock_now_ns()) * 1e3;
     memory = NULL; /* the shape owns it now */
     *out = shape;

@@ -32,6 +32,20 @@ lumen_status pipeline_plan_request(const lumen *library, const lumen_request *re
  * taken or there are too many. */
 lumen_status pipeline_add_engine(lumen *library, const engine *added, lumen_error *error);
 
+/* The engine of that name, whether it can work now or not; NULL: there is none. */
+const engine *pipeline_engine(const lumen *library, const char *name);
+
+/* The engines that run networks: network_engines.c, or where no networks run (the page) network_engines_absent.c. */
+typedef struct network_engines network_engines;
+
+/* *out is NULL, and no error, where options->models is. Errors: LUMEN_ERROR_INVALID, LUMEN_ERROR_MEMORY. */
+lumen_status network_engines_open(const lumen_options *options, const sculpt_library *shapes, network_engines **out,
+                                  lumen_error *error);
+void network_engines_close(network_engines *all); /* NULL is fine */
+
+/* The best first; NULL beyond the last, and for NULL. */
+const engine *network_engines_at(const network_engines *all, size_t index);
+
 /* The shapes that the library knows. */
 const sculpt_library *pipeline_shapes(const lumen *library);
 

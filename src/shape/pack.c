@@ -9,6 +9,7 @@
  *     part_colors 3P u8, P names (length u32, bytes)
  *     P meshes: vertices V u32, triangles T u32, arrays u8 (a bit for each that is there), then in the order of the
  * bits positions 3V f32, normals 3V f32, attachments V f32, colors 3V u8, triangles 3T u32, hidden T u8
+ *     where names are not certain: part_confidence P f32
  */
 
 #include "shape/pack.h"
@@ -136,6 +137,8 @@ lumen_status shape_pack(const lumen_shape *shape, buffer *out, lumen_error *erro
         put_text(out, shape->part_names[k]);
     for (uint32_t k = 0; k < shape->part_count; k++)
         put_mesh(out, &shape->part_meshes[k]);
+    if (shape->part_confidence != NULL)
+        put_words(out, shape->part_confidence, shape->part_count);
 
     if (buffer_failed(out))
         return lumen_fail_memory(error, "a packed shape");
@@ -380,6 +383,8 @@ static void take_shape(reader *from, lumen_shape *shape)
     if (shape->part_ids != NULL && largest_u8(shape->part_ids, points) > shape->part_count)
         set_fault(from, "a point belongs to a part that is not there");
     take_parts(from, shape);
+    if (from->fault == NULL && from->left > 0 && from->left == sizeof(float) * (size_t)shape->part_count)
+        shape->part_confidence = take_floats(from, shape->part_count);
     if (from->fault == NULL && from->left > 0)
         set_fault(from, "bytes are left over");
 }
@@ -388,7 +393,7 @@ static void take_shape(reader *from, lumen_shape *shape)
  * rounding of each array, and each array has at least a bit in a mesh's head, a name or a place in text_fields. */
 static arena *reserve(size_t size)
 {
-    enum { ARRAYS = 16 + TEXT_FIELDS + 7 * LUMEN_PARTS_MAX, ROUNDING = 64 };
+    enum { ARRAYS = 17 + TEXT_FIELDS + 7 * LUMEN_PARTS_MAX, ROUNDING = 64 };
     size_t room =
         size + ARRAYS * ROUNDING + LUMEN_PARTS_MAX * (sizeof(lumen_mesh) + sizeof(char *)) + 2 * sizeof(lumen_shape);
     room = (room + ROUNDING - 1) / ROUNDING * ROUNDING;

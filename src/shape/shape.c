@@ -14,11 +14,14 @@ typedef struct owned_shape {
 } owned_shape;
 
 void shape_identity(uint64_t shapes, const words_phrase *phrase, const char *pipeline, lumen_quality quality,
-                    uint32_t num_parts, uint32_t points, uint64_t seed, char identity[SHAPE_IDENTITY_BYTES])
+                    uint32_t num_parts, uint32_t points, uint64_t seed, uint64_t making,
+                    char identity[SHAPE_IDENTITY_BYTES])
 {
-    snprintf(identity, SHAPE_IDENTITY_BYTES, "%s\n%016llx\n%s\n%d\n%u\n%u\n%llu\n%s", phrase->canonical,
-             (unsigned long long)shapes, pipeline, (int)quality, num_parts, points, (unsigned long long)seed,
-             lumen_version());
+    int length = snprintf(identity, SHAPE_IDENTITY_BYTES, "%s\n%016llx\n%s\n%d\n%u\n%u\n%llu\n%s", phrase->canonical,
+                          (unsigned long long)shapes, pipeline, (int)quality, num_parts, points,
+                          (unsigned long long)seed, lumen_version());
+    if (making != 0 && length > 0 && (size_t)length < SHAPE_IDENTITY_BYTES)
+        snprintf(identity + length, SHAPE_IDENTITY_BYTES - (size_t)length, "\n%016llx", (unsigned long long)making);
 }
 
 uint64_t shape_key(const char *identity)
@@ -124,6 +127,7 @@ lumen_status shape_finish(const engine_result *made, const shape_facts *facts, a
     shape->part_names = made->part_names;
     shape->part_colors = (const uint8_t *)made->part_colors;
     shape->part_meshes = made->part_meshes;
+    shape->part_confidence = made->part_confidence;
     shape->seed = facts->seed;
     shape->motion.tempo = facts->phrase->tempo;
     shape->motion.size = facts->phrase->size;

@@ -18,9 +18,11 @@ typedef struct shape_facts {
 enum { SHAPE_IDENTITY_BYTES = WORDS_TEXT_BYTES + 192 };
 
 /* Writes what makes requests mean the same: canonical text, engine, quality, parts, points, seed, version. `shapes`
- * stands for the shapes that came with the options (0: none). */
+ * stands for the shapes that came with the options, `making` for the picture that it starts from and how networks were
+ * told to work (0: nothing of the kind). */
 void shape_identity(uint64_t shapes, const words_phrase *phrase, const char *pipeline, lumen_quality quality,
-                    uint32_t num_parts, uint32_t points, uint64_t seed, char identity[SHAPE_IDENTITY_BYTES]);
+                    uint32_t num_parts, uint32_t points, uint64_t seed, uint64_t making,
+                    char identity[SHAPE_IDENTITY_BYTES]);
 
 /* The key of an identity: its hash. */
 uint64_t shape_key(const char *identity);

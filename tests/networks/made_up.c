@@ -117,6 +117,7 @@ typedef struct file_maker {
     json_t *header;
     unsigned char *bytes;
     size_t size, capacity;
+    made_up_values *values; /* NULL: as their names say */
     bool single;
     checkpoint_part part;
 } file_maker;
@@ -181,7 +182,10 @@ static void put_tensor(file_maker *file, const char *name, const tensor *values)
 static lumen_status make_up_and_put(void *user, const char *name, uint32_t rank, const size_t *sizes, tensor *out,
                                     lumen_error *error)
 {
+    const file_maker *file = user;
     lumen_status status = make_up(NULL, name, rank, sizes, out, error);
+    if (file->values != NULL)
+        file->values(name, out, out->data);
     put_tensor(user, name, out);
     return status;
 }
@@ -270,7 +274,13 @@ void write_small_folder(const char *path)
 
 void write_made_up(const char *path, lumen_status (*load)(const void *config, layer_loader *in), const void *config)
 {
-    file_maker file = {.header = json_object()};
+    write_thought_up(path, load, config, NULL);
+}
+
+void write_thought_up(const char *path, lumen_status (*load)(const void *config, layer_loader *in), const void *config,
+                      made_up_values *values)
+{
+    file_maker file = {.header = json_object(), .values = values};
     const weight_source source = {.find = make_up_and_put, .forget = forget, .user = &file};
     lumen_error error = {0};
     layer_loader in = {.from = &source, .network = "small", .type = TENSOR_F32, .error = &error};

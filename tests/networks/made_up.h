@@ -22,6 +22,11 @@ void write_small_single(const char *path);
 /* Writes what `load` asks for, under the names by which it asks, as a safetensors file in f32. */
 void write_made_up(const char *path, lumen_status (*load)(const void *config, layer_loader *in), const void *config);
 
+/* The same with other values: `values` has those that follow from the name, and is overwritten. */
+typedef void made_up_values(const char *name, const tensor *x, float *values);
+void write_thought_up(const char *path, lumen_status (*load)(const void *config, layer_loader *in), const void *config,
+                      made_up_values *values);
+
 /* Writes a text as FOLDER/NAME. */
 void write_text(const char *folder, const char *name, const char *text);
 

@@ -57,6 +57,7 @@ static void assert_same_shape(const lumen_shape *one, const lumen_shape *other)
         assert_string_equal(one->part_names[k], other->part_names[k]);
         assert_same_mesh(&one->part_meshes[k], &other->part_meshes[k]);
     }
+    assert_same_array(one->part_confidence, other->part_confidence, 4 * (size_t)one->part_count);
     assert_memory_equal(one->bounding_box_min, other->bounding_box_min, sizeof one->bounding_box_min);
     assert_memory_equal(one->bounding_box_max, other->bounding_box_max, sizeof one->bounding_box_max);
     assert_string_equal(one->template_type, other->template_type);
@@ -168,6 +169,16 @@ static void every_optional_array_of_a_mesh_may_be_missing(void **state)
         assert_survives(shape);
         shape->part_meshes = own;
     }
+    sample_shape_free(shape);
+}
+
+static void how_sure_the_names_are_survives(void **state)
+{
+    (void)state;
+    lumen_shape *shape = sample_shape_make(SAMPLE_TREE);
+    const float sure[LUMEN_PARTS_MAX] = {0.9f, 0.25f};
+    shape->part_confidence = sure;
+    assert_survives(shape);
     sample_shape_free(shape);
 }
 
@@ -372,6 +383,7 @@ int main(void)
         cmocka_unit_test(a_shape_of_the_engine_survives_to_the_bit),
         cmocka_unit_test(a_shape_made_by_hand_survives_with_an_empty_part),
         cmocka_unit_test(every_optional_array_of_a_mesh_may_be_missing),
+        cmocka_unit_test(how_sure_the_names_are_survives),
         cmocka_unit_test(a_shape_without_points_and_parts_survives),
         cmocka_unit_test(packing_appends_and_says_when_there_is_no_room),
         cmocka_unit_test(bytes_that_end_early_or_late_are_refused),
