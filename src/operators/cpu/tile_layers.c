@@ -2,6 +2,8 @@
 
 #include "operators/cpu/tiles.h"
 
+#include <string.h>
+
 enum { ROWS = 16, LINE = 64, SUMS = 32 * 32 };
 
 /* Rows that are read again for each panel should stay in the second-level cache, of which processors with tiles have 2
@@ -199,6 +201,8 @@ typedef struct convolution_work {
     size_t padded_width, reach;                /* in pixels; rows that one row of the result reads */
     size_t in_bytes;                           /* of a pixel */
     size_t n;
+    const norm_before *norm; /* NULL: none, and no scale */
+    channel_scale scale;
     size_t band, bands; /* rows of the result in a band */
     size_t blocked;     /* pixels in a band's blocks */
     size_t tiles_across;
@@ -207,6 +211,15 @@ typedef struct convolution_work {
     tile_rows *tiles;
     float *sums;
 } convolution_work;
+
+static void take_pixel(const convolution_work *all, const char *from, char *to, size_t at)
+{
+    if (all->norm != NULL)
+        tiles_block_row_scaled(from, all->in_bytes, to, all->blocked, at, &all->scale,
+                               all->norm->after == ACTIVATION_SILU);
+    else
+        tiles_block_row(from, all->in_bytes, to, all->blocked, at);
+}
 
 /* Row `row` of the picture with its border (counted from the border's first) to pixels [at, at + padded_width) of the
  * blocks. */
@@ -222,7 +235,7 @@ static void pad_row(const convolution_work *all, size_t row, char *to, size_t at
         if (outside || pixel < all->pad || pixel - all->pad >= width)
             tiles_block_row(NULL, bytes, to, all->blocked, at + pixel);
         else
-            tiles_block_row(from + (pixel - all->pad) / all->factor * bytes, bytes, to, all->blocked, at + pixel);
+            take_pixel(all, from + (pixel - all->pad) / all->factor * bytes, to, at + pixel);
 }
 
 /* Tiles of result rows [first, first + count), whose blocks begin at `blocks`. */
@@ -257,16 +270,31 @@ static void panel_range(void *argument, size_t from, size_t to, unsigned thread)
     tiles_end();
 }
 
+/* The last `kept` of a band's input rows become the first of the next one. */
+static void keep_rows(const convolution_work *all, char *blocks, size_t from, size_t kept)
+{
+    size_t row_bytes = all->padded_width * LINE;
+    for (size_t step = 0; step < all->of.steps; step++)
+        memmove(blocks + step * all->of.step_bytes, blocks + step * all->of.step_bytes + from * row_bytes,
+                kept * row_bytes);
+}
+
 static void band_range(void *argument, size_t from, size_t to, unsigned thread)
 {
     const convolution_work *all = argument;
     char *blocks = all->blocks + thread * all->blocks_bytes;
     tile_rows *tiles = all->tiles + thread * all->band * all->tiles_across;
+    size_t inputs = 0; /* rows in the blocks */
     tiles_begin();
     for (size_t band = from; band < to; band++) {
         size_t first = all->height * band / all->bands, last = all->height * (band + 1) / all->bands;
-        size_t inputs = (last - first - 1) * all->stride + all->reach;
-        for (size_t row = 0; row < inputs; row++)
+        size_t known = 0;
+        if (band > from && all->reach > all->stride) {
+            known = all->reach - all->stride;
+            keep_rows(all, blocks, inputs - known, known);
+        }
+        inputs = (last - first - 1) * all->stride + all->reach;
+        for (size_t row = known; row < inputs; row++)
             pad_row(all, first * all->stride + row, blocks, row * all->padded_width);
         size_t count = list_tiles(all, first, last - first, blocks, tiles);
         tiles_multiply(&all->of, tiles, count, 0, all->of.panels, all->sums + thread * SUMS);
@@ -307,7 +335,7 @@ static void convolve_picture(operators *run, convolution_work *all, size_t weigh
     }
 }
 
-void tiles_convolution(operators *run, const cpu_convolution *layer, const tensor *x, size_t factor,
+void tiles_convolution(operators *run, const cpu_convolution *layer, const tensor *x, const tile_input *before,
                        const epilogue *how, tensor *out)
 {
     const convolution *shape = &layer->base;
@@ -315,7 +343,8 @@ void tiles_convolution(operators *run, const cpu_convolution *layer, const tenso
     size_t whole = (out->sizes[2] + ROWS - 1) / ROWS * ROWS, stride = shape->how.stride;
     convolution_work all = {
         .x = x,
-        .factor = factor,
+        .factor = before->factor,
+        .norm = before->norm,
         .pad = shape->how.padding,
         .stride = stride,
         .height = out->sizes[1],
@@ -339,11 +368,13 @@ void tiles_convolution(operators *run, const cpu_convolution *layer, const tenso
     };
     all.of.line_bytes = all.padded_width * shape->how.dilation * LINE;
     /* A single position without border needs no copy: pixels are rows. */
-    bool rows_alone = positions == 1 && stride == 1 && factor == 1 && all.pad == 0;
+    bool rows_alone = positions == 1 && stride == 1 && all.factor == 1 && all.pad == 0 && all.norm == NULL;
     for (size_t n = 0; n < x->sizes[0] && !operators_failed(run); n++) {
         size_t mark = operators_mark(run);
         all.n = n;
         all.of.bias = cpu_bias_with(run, layer->bias, how->add_channels, n);
+        if (all.norm != NULL)
+            cpu_group_norm_scale(run, all.norm, x, n, &all.scale);
         if (!operators_failed(run) && rows_alone) {
             tile_product of = all.of;
             of.add = added(how, n * pixels * shape->out);
