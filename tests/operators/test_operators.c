@@ -38,8 +38,8 @@ static void a_linear_layer_of_any_number_of_rows_is_the_sum_of_products(void **s
         {1, 256, 128, 64, true, ACTIVATION_NONE, false, false, false},
         {1, 600, 64, 96, true, ACTIVATION_NONE, false, false, false},
         {1, 33, 5120, 64, true, ACTIVATION_NONE, false, false, false},
-        {1, 600, 4128, 96, true, ACTIVATION_NONE, false, false, false},
-        {1, 100, 4160, 1120, true, ACTIVATION_GELU, true, false, false},
+        {1, 150, 4128, 64, true, ACTIVATION_NONE, false, false, false},
+        {1, 66, 4096, 1120, true, ACTIVATION_GELU, true, false, false},
         {3, 5, 7, 3, true, ACTIVATION_NONE, false, false, false},
         {1, 1, 1, 1, true, ACTIVATION_NONE, false, false, false},
     };
