@@ -370,6 +370,11 @@ static uint64_t held_bytes(const engine_networks *all)
     return held;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void add_up(const engine_networks *all, partcrafter_engine_needs *needs)
 {
     uint64_t weights = 0, activations = 0, stage = 0, others = 0;
@@ -383,7 +388,7 @@ static void add_up(const engine_networks *all, partcrafter_engine_needs *needs)
     const uint64_t painter = needs->weights[PARTCRAFTER_STAGE_IMAGE] > 0 ? all->measures.painter.low_peak : 0;
     needs->peak[PARTCRAFTER_HOLDS_ALL] = weights + activations + slack_bytes;
     needs->peak[PARTCRAFTER_HOLDS_STAGE] = stage + slack_bytes;
-    needs->peak[PARTCRAFTER_HOLDS_PIECE] = larger(painter, others) + slack_bytes;
+    needs->peak[PARTCRAFTER_HOLDS_PIECE] = smaller(larger(painter, others), stage) + slack_bytes;
     const uint64_t free_bytes = process_read_memory().available_bytes;
     const uint64_t given = all->options.memory_budget;
     needs->budget = given != 0 ? given : free_bytes != 0 ? free_bytes + held_bytes(all) : UINT64_MAX;
