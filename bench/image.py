@@ -2,18 +2,25 @@
 """Text to picture with SDXL Turbo in one step, warm, beside other engines on the same machine.
 
     python scripts/parity.py build/bench/bench_networks --keep       # makes the weights, and proves equality
-    python bench/image.py build/bench/bench_networks --engines lumen,torch,openvino,sdcpp --rounds 3
+    python bench/image.py build/bench/bench_networks --engines lumen,torch,torch-compile,openvino,sdcpp --rounds 3 \\
+        --sdcpp PATH/sd-cli --operators build/bench/bench_operators
 
 Every engine gets the same random weights of the true shapes (f16 in files), the same two threads, 512 x 512 pixels, one
-step, no guidance. The time is that of two text encoders, UNet, sampler and decoder; tokenizing, loading and the first,
-cold picture do not count. Engines do not fit into memory together: in each round each is started, loads, paints once
-cold and --repeat times warm, in turns. Printed are the median of all warm pictures, the least and the most, and the ratio to
-Lumen's median. Needs torch, transformers, diffusers, safetensors; for openvino that package; for sdcpp a build of its
-command line: --sdcpp PATH.
+step, no guidance, and computes in bf16 (stable-diffusion.cpp: f16 weights, f32 sums). The time is that of two text
+encoders, UNet, sampler and decoder; tokenizing, loading and the first, cold picture do not count. Engines do not fit
+into memory together: in each round each is started, loads, paints once cold and --repeat times warm, in turns. Printed
+are the median of all warm pictures by the clock, the least and the most, the ratio to Lumen's median, and the least
+processor time of a picture, divided by the number of threads: that says more where the machine has other work. With
+--operators, the matrix work alone in oneDNN is measured in each round too.
+
+Needs torch, transformers, diffusers, safetensors; torch-compile a C++ compiler; openvino that package (the first run
+converts the networks: some minutes, 6.9 GB of disk); sdcpp a build of its command line (the first run writes a single
+file of 6.9 GB).
 """
 import argparse
 import gc
 import json
+import math
 import os
 import pathlib
 import re
@@ -37,9 +44,9 @@ def run_lumen(given):
                              "--type", "bf16", "--threads", str(given.threads), "--repeat", str(given.repeat + 1)],
                             check=True, capture_output=True, text=True)
     about = json.loads(answer.stdout)
-    return {"seconds": about["run_s"][1:], "cold": about["run_s"][0], "load": about["load_s"],
-            "peak": about["peak_bytes"], "text": about["text_s"], "unet": about["unet_s"], "vae": about["vae_s"],
-            "costs": about["costs"]}
+    return {"seconds": about["run_s"][1:], "processor": about["processor_s"][1:], "cold": about["run_s"][0],
+            "load": about["load_s"], "peak": about["peak_bytes"], "costs": about["costs"],
+            "weights": about["weight_bytes"], **{part: about[part + "_s"][1:] for part in ("text", "unet", "vae")}}
 
 
 # ---- What all engines driven from Python share: four networks as functions, and the sampler between them -----------
@@ -48,7 +55,7 @@ def run_lumen(given):
 def paint(networks, given):
     """networks: text(ids), text2(ids), unet(latent, context, pooled), vae(latent); all take and give f32 tensors."""
     from diffusers import EulerAncestralDiscreteScheduler
-    times, began = {}, time.perf_counter()
+    times, began, processor = {}, time.perf_counter(), time.process_time()
     first = networks["text"](given["ids"][None].long())
     second, pooled = networks["text2"](given["ids2"][None].long())
     times["text"] = time.perf_counter() - began
@@ -64,7 +71,9 @@ def paint(networks, given):
     picture = networks["vae"](latent / parity.VAE["scaling_factor"])
     pixels = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)[0].permute(1, 2, 0).contiguous()
     times["vae"] = time.perf_counter() - start
-    return time.perf_counter() - began, times, pixels
+    times["seconds"] = time.perf_counter() - began
+    times["processor"] = time.process_time() - processor
+    return times, pixels
 
 
 def peak_of(process):
@@ -72,14 +81,23 @@ def peak_of(process):
     return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{process}/status").read_text())[1]) * 1024
 
 
+def decibels(pixels, expected):
+    difference = (pixels.float() - expected.float()).square().mean().sqrt().item()
+    return 20 * math.log10(255 / max(difference, 1e-9))
+
+
 def repeat(networks, given, load):
     from safetensors.torch import load_file
     inputs = load_file(given.folder / "input-whole.safetensors")
-    cold, _, _ = paint(networks, inputs)
+    cold, _ = paint(networks, inputs)
     runs = [paint(networks, inputs) for _ in range(given.repeat)]
-    last = runs[-1][1]
-    return {"seconds": [run[0] for run in runs], "cold": cold, "load": load,
-            "peak": peak_of("self"), **last}
+    found = {name: [times[name] for times, _ in runs] for name in runs[0][0]}
+    found |= {"cold": cold["seconds"], "load": load, "peak": peak_of("self")}
+    reference = parity.reference_path(given.folder, "whole", "f32", 64)
+    if reference.exists():
+        expected = torch.from_numpy(numpy.load(reference)).reshape(runs[-1][1].shape)
+        found["decibels"] = decibels(runs[-1][1], expected)
+    return found
 
 
 # ---- PyTorch ------------------------------
@@ -108,9 +126,11 @@ def run_torch(given, compiled):
         return unet(latent, timestep, encoder_hidden_states=context.bfloat16(),
                     added_cond_kwargs=dict(text_embeds=pooled.bfloat16(), time_ids=sizes)).sample.float()
 
+    def picture(latent):
+        return decode(latent.bfloat16().contiguous(memory_format=torch.channels_last)).sample.float()
+
     networks = {"text": lambda ids: models["text"](ids, output_hidden_states=True).hidden_states[-2].float(),
-                "text2": text2, "unet": predict,
-                "vae": lambda latent: decode(latent.bfloat16().contiguous(memory_format=torch.channels_last)).sample.float()}
+                "text2": text2, "unet": predict, "vae": picture}
     return repeat(networks, given, load)
 
 
@@ -169,13 +189,14 @@ def prepare_openvino(given):
         gc.collect()
 
 
-def run_openvino(given):
+def run_openvino(given, precision):
     import openvino
     subprocess.run([sys.executable, __file__, given.program, "--folder", given.folder, "--worker", "prepare-openvino"],
                    check=True)
     began = time.perf_counter()
     core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": given.threads, "PERFORMANCE_HINT": "LATENCY"}
+    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": given.threads,
+                "PERFORMANCE_HINT": "LATENCY"}
     models = {part: core.compile_model(given.folder / "openvino" / f"{part}.xml", "CPU", settings)
               for part in parity.PARTS}
     load = time.perf_counter() - began
@@ -237,40 +258,51 @@ def single_file(given):
 
 
 def run_sdcpp(given):
-    """Its command line paints one picture a process and says in its log how long each network took."""
-    path = single_file(given)
-    seconds, parts = [], {}
-    for _ in range(max(1, given.repeat // 2)):
-        answer = subprocess.run([given.sdcpp, "-m", path, "-p", "a photo of a horse", "--steps", "1", "--cfg-scale", "1",
-                                 "--sampling-method", "euler_a", "-W", "512", "-H", "512", "-t", str(given.threads),
-                                 "-o", given.folder / "sdcpp.png", "-v"], check=True, capture_output=True, text=True)
-        log = answer.stdout + answer.stderr
-        found = {name: re.search(pattern, log) for name, pattern in
-                 {"text": r"get_learned_condition completed,? taking (?:([\d.]+)s|([\d.]+) ms)",
-                  "unet": r"sampling completed,? taking ([\d.]+)s",
-                  "vae": r"decode_first_stage completed,? taking ([\d.]+)s",
-                  "total": r"(?:generate_image|txt2img) completed in ([\d.]+)s"}.items()}
-        if found["total"] is None:
+    """Its command line reads the text once, and says in its log how long each of several pictures took."""
+    command = [given.sdcpp, "-m", single_file(given), "-p", "a photo of a horse", "--steps", "1", "--cfg-scale", "1",
+               "--sampling-method", "euler_a", "-W", "512", "-H", "512", "-t", str(given.threads), "-b",
+               str(given.repeat + 1), "-o", given.folder / "sdcpp.png", "-v", *given.sdcpp_options.split()]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    log = answer.stdout + answer.stderr
+
+    def said(pattern):
+        found = [float(seconds) for seconds in re.findall(pattern + r",? taking ([\d.]+)s", log)]
+        if not found:
             raise RuntimeError("sd.cpp said no time:\n" + log[-3000:])
-        for name in ("text", "unet", "vae"):
-            if found[name] is not None:
-                parts[name] = float(found[name][1]) if found[name][1] else float(found[name][2]) / 1000
-        seconds.append(float(found["total"][1]))
-    return {"seconds": seconds, "cold": seconds[0], "load": 0.0,
-            "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, **parts}  # with torch's start
+        return found
+
+    text, unet, vae = (said(pattern) for pattern in ("get_learned_condition completed", "sampling completed",
+                                                     r"latent \d+ decoded"))
+    pictures = [text[0] + one + other for one, other in zip(unet, vae)]
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"seconds": pictures[1:], "cold": pictures[0], "load": said("loading tensors completed")[0], "text": text,
+            "unet": unet[1:], "vae": vae[1:], "peak": used.ru_maxrss * 1024}  # with torch's start
+
+
+# ---- The matrix work alone ------------------------------
+
+
+def measure_operators(given, network):
+    """Seconds of processor time of one thread: oneDNN's matrix work alone, and all of our operators."""
+    answer = subprocess.run([given.operators, network, "2", str(given.threads), "bf16"], check=True,
+                            capture_output=True, text=True, env=os.environ | {"OMP_WAIT_POLICY": "active"})
+    return [float(seconds) for seconds in
+            re.search(r"best round: matrix work alone ([\d.]+) s, operators ([\d.]+) s", answer.stdout).groups()]
 
 
 # ---- Rounds ------------------------------
 
 WORKERS = {"lumen": run_lumen, "torch": lambda given: run_torch(given, False),
-           "torch-compile": lambda given: run_torch(given, True), "openvino": run_openvino, "sdcpp": run_sdcpp}
+           "torch-compile": lambda given: run_torch(given, True),
+           "openvino": lambda given: run_openvino(given, "bf16"),
+           "openvino-f32": lambda given: run_openvino(given, "f32"), "sdcpp": run_sdcpp}
 
 
 def measure(given, engine):
     command = [sys.executable, __file__, given.program, "--folder", given.folder, "--worker", engine, "--threads",
                str(given.threads), "--repeat", str(given.repeat)]
     if given.sdcpp:
-        command += ["--sdcpp", given.sdcpp]
+        command += ["--sdcpp", given.sdcpp, "--sdcpp-options=" + given.sdcpp_options]
     answer = subprocess.run(command, capture_output=True, text=True,
                             env=os.environ | {"OMP_NUM_THREADS": str(given.threads)})
     if answer.returncode != 0:
@@ -279,48 +311,85 @@ def measure(given, engine):
     return json.loads(answer.stdout.splitlines()[-1])
 
 
+def rounded(values):
+    return [round(value, 2) for value in values]
+
+
+def run_rounds(given):
+    engines, results, matrix = given.engines.split(","), {}, {}
+    for number in range(given.rounds):
+        for engine in engines:
+            began = time.perf_counter()
+            found = measure(given, engine)
+            if found is not None:
+                results.setdefault(engine, []).append(found)
+                print(f"round {number + 1} {engine}: {rounded(found['seconds'])}, processor "
+                      f"{rounded(s / given.threads for s in found.get('processor', []))}, "
+                      f"{time.perf_counter() - began:.0f} s in all", file=sys.stderr, flush=True)
+        for network in ("unet", "vae") if given.operators else ():
+            matrix.setdefault(network, []).append(measure_operators(given, network))
+            print(f"round {number + 1} {network} matrix work alone, all operators: {matrix[network][-1]}",
+                  file=sys.stderr, flush=True)
+    return results, matrix
+
+
+def middle_of(runs, name):
+    return statistics.median(value for run in runs for value in run[name])
+
+
+def print_engines(given, results):
+    base = middle_of(results["lumen"], "seconds") if "lumen" in results else None
+    print("| engine | median s | least to most | ratio | processor s | text | UNet | VAE | first picture s | load s | "
+          "peak memory GB | PSNR dB |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for engine, runs in results.items():
+        seconds = [s for run in runs for s in run["seconds"]]
+        middle = statistics.median(seconds)
+        parts = " | ".join(f"{middle_of(runs, part):.2f}" for part in ("text", "unet", "vae"))
+        ratio = f"{middle / base:.2f}" if base else ""
+        processor = [s / given.threads for run in runs for s in run.get("processor", [])]
+        print(f"| {engine} | {middle:.2f} | {min(seconds):.2f} to {max(seconds):.2f} | {ratio} | "
+              f"{f'{min(processor):.2f}' if processor else ''} | {parts} | "
+              f"{statistics.median(run['cold'] for run in runs):.2f} | "
+              f"{statistics.median(run['load'] for run in runs):.1f} | {max(run['peak'] for run in runs) / 1e9:.2f} | "
+              f"{runs[-1].get('decibels', float('nan')):.1f} |")
+
+
+def print_lumen(given, runs, matrix):
+    print(f"\nPeak memory over weights: {max(run['peak'] / run['weights'] for run in runs):.3f}")
+    print("Lumen by kind of operator, last picture:")
+    for kind, cost in runs[-1]["costs"].items():
+        rate = 2e-3 * cost["gmac"] / cost["s"] if cost["s"] > 0 else 0
+        print(f"| {kind} | {cost['s']:.3f} s | {cost['gmac']:.1f} GMAC | {rate:.2f} TFLOP/s | {cost['calls']} calls |")
+    for network, pairs in matrix.items():
+        alone, operators = statistics.median(a for a, _ in pairs), statistics.median(o for _, o in pairs)
+        ours = middle_of(runs, network)
+        print(f"{network}: matrix work alone in oneDNN {alone:.2f} s, all operators {operators:.2f} s, processor time "
+              f"of one of {given.threads} threads; Lumen's {network} by the clock {ours:.2f} s: {ours / alone:.2f} times")
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("program")
     arguments.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/tmp/lumen-parity"))
     arguments.add_argument("--engines", default="lumen,torch")
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--repeat", type=int, default=3)
+    arguments.add_argument("--repeat", type=int, default=3, help="warm pictures of an engine in a round")
     arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--operators", help="bench_operators: measures the matrix work alone as well")
     arguments.add_argument("--sdcpp", help="the command line program of stable-diffusion.cpp")
+    arguments.add_argument("--sdcpp-options", default="", help="more options for it")
     arguments.add_argument("--worker", help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.worker == "prepare-openvino":
         prepare_openvino(given)
-        return
-    if given.worker:
+    elif given.worker:
         print(json.dumps(WORKERS[given.worker](given)))
-        return
-    engines, results = given.engines.split(","), {}
-    for number in range(given.rounds):
-        for engine in engines:
-            found = measure(given, engine)
-            if found is not None:
-                results.setdefault(engine, []).append(found)
-                print(f"round {number + 1} {engine}: {[round(s, 3) for s in found['seconds']]}", file=sys.stderr)
-    base = statistics.median(s for run in results["lumen"] for s in run["seconds"]) if "lumen" in results else None
-    print("| engine | median s | least to most | ratio | text | UNet | VAE | first picture s | load s | peak memory GB |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    for engine, runs in results.items():
-        seconds = [s for run in runs for s in run["seconds"]]
-        middle = statistics.median(seconds)
-        parts = " | ".join(f"{statistics.median(run[part] for run in runs):.2f}" if all(part in run for run in runs)
-                           else "" for part in ("text", "unet", "vae"))
-        ratio = f"{middle / base:.2f}" if base else ""
-        print(f"| {engine} | {middle:.2f} | {min(seconds):.2f} to {max(seconds):.2f} | {ratio} | {parts} | "
-              f"{statistics.median(run['cold'] for run in runs):.2f} | "
-              f"{statistics.median(run['load'] for run in runs):.1f} | {max(run['peak'] for run in runs) / 1e9:.2f} |")
-    if "lumen" in results:
-        costs = results["lumen"][-1]["costs"]
-        print("\nLumen by kind of operator, last picture:")
-        for kind, cost in costs.items():
-            rate = 2e-3 * cost["gmac"] / cost["s"] if cost["s"] > 0 else 0
-            print(f"| {kind} | {cost['s']:.3f} s | {cost['gmac']:.1f} GMAC | {rate:.2f} TFLOP/s | {cost['calls']} calls |")
+    else:
+        results, matrix = run_rounds(given)
+        print_engines(given, results)
+        if "lumen" in results:
+            print_lumen(given, results["lumen"], matrix)
 
 
 if __name__ == "__main__":

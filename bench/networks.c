@@ -16,8 +16,8 @@
  *     triposg, field: latents (T, 64), points (M, 3)  -> values (M); field measures the points alone
  *     partcrafter:  image, noise (N, T, 64), steps_guidance (2)            -> latents (N, T, 64)
  * For PartCrafter MODEL may be -, which stands for made-up weights of the true shapes.
- * OUTPUT gets the plain values (f32, or bytes for whole). Standard output gets one line of JSON: seconds and memory.
- * `names` prints each tensor of SDXL with its name in a single file. */
+ * OUTPUT gets the plain values (f32, or bytes for whole). Standard output gets one line of JSON: seconds and memory,
+ * and what the last run cost by kind of operator. `names` prints each tensor of SDXL with its name in a single file. */
 
 #include "networks.h"
 
@@ -79,6 +79,15 @@ void put(job *work, const tensor *x)
     free(values);
 }
 
+/* ---- Time ------------------------------------------------------------------------------------------------ */
+
+static double processor_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 /* ---- Parts ----------------------------------------------------------------------------------------------- */
 
 static lumen_status load(job *work, checkpoint_part part)
@@ -138,8 +147,8 @@ static lumen_status run_part(job *work, checkpoint_part part)
         const size_t mark = operators_mark(work->run);
         const bool last = i + 1 == work->settings.repeat;
         const uint64_t began = clock_now_ns();
-        if (last)
-            operators_reset_costs(work->run);
+        const double processor = processor_seconds();
+        operators_costs(work->run, work->before, COSTS_MAX);
         if (part == CHECKPOINT_UNET)
             run_unet(work, last);
         else if (part == CHECKPOINT_VAE)
@@ -147,6 +156,7 @@ static lumen_status run_part(job *work, checkpoint_part part)
         else
             run_text(work, last);
         work->seconds[i] = clock_seconds_between(began, clock_now_ns());
+        work->processor[i] = processor_seconds() - processor;
         operators_release(work->run, mark);
         status = operators_status(work->run, &work->error);
     }
@@ -169,19 +179,30 @@ static long peak_bytes(void)
     return kilobytes * 1024;
 }
 
+/* One number of each run; `first` is that of the first run, and the next lies `step` bytes further. */
+static void report_list(const job *work, const char *name, const double *first, size_t step)
+{
+    printf("\"%s\": [", name);
+    for (unsigned i = 0; i < work->settings.repeat; i++)
+        printf("%s%.4f", i > 0 ? ", " : "", *(const double *)(const void *)((const char *)first + i * step));
+    printf("], ");
+}
+
 void report(const job *work, const operators *run, size_t weights)
 {
-    operators_cost costs[16];
-    printf("{\"device\": \"%s\", \"load_s\": %.3f, \"weight_bytes\": %zu, \"arena_bytes\": %zu, \"peak_bytes\": %ld, "
-           "\"run_s\": [",
+    operators_cost costs[COSTS_MAX];
+    printf("{\"device\": \"%s\", \"load_s\": %.3f, \"weight_bytes\": %zu, \"arena_bytes\": %zu, \"peak_bytes\": %ld, ",
            operators_device(run), work->load, weights, operators_peak_bytes(run), peak_bytes());
-    for (unsigned i = 0; i < work->settings.repeat; i++)
-        printf("%s%.4f", i > 0 ? ", " : "", work->seconds[i]);
-    printf("], \"costs\": {");
-    const size_t count = operators_costs(run, costs, 16);
-    for (size_t i = 0; i < count; i++)
+    report_list(work, "run_s", work->seconds, sizeof *work->seconds);
+    report_list(work, "processor_s", work->processor, sizeof *work->processor);
+    printf("\"costs\": {");
+    const size_t count = operators_costs(run, costs, COSTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const operators_cost *before = &work->before[i];
         printf("%s\"%s\": {\"s\": %.4f, \"gmac\": %.2f, \"calls\": %llu}", i > 0 ? ", " : "", costs[i].kind,
-               costs[i].seconds, costs[i].macs / 1e9, (unsigned long long)costs[i].calls);
+               costs[i].seconds - before->seconds, (costs[i].macs - before->macs) / 1e9,
+               (unsigned long long)(costs[i].calls - before->calls));
+    }
     printf("}");
 }
 
@@ -208,17 +229,23 @@ static lumen_status run_whole(job *work)
     work->load = clock_seconds_between(began, clock_now_ns());
     for (unsigned i = 0; i < how->repeat && status == LUMEN_OK; i++) {
         picture_image picture;
+        const double processor = processor_seconds();
+        operators_costs(sdxl_turbo_operators(model), work->before, COSTS_MAX);
         status = sdxl_turbo_paint(model, &request, &picture, &work->error);
-        work->seconds[i] = sdxl_turbo_timings_of(model)->total;
+        work->processor[i] = processor_seconds() - processor;
+        work->parts[i] = *sdxl_turbo_timings_of(model);
+        work->seconds[i] = work->parts[i].total;
         if (status == LUMEN_OK && i + 1 == how->repeat && work->out != NULL)
             fwrite(picture.pixels, 3, (size_t)picture.width * picture.height, work->out);
         picture_free(&picture);
     }
     if (status == LUMEN_OK) {
-        const sdxl_turbo_timings *took = sdxl_turbo_timings_of(model);
         report(work, sdxl_turbo_operators(model), operators_weight_bytes(sdxl_turbo_operators(model)));
-        printf(", \"text_s\": %.4f, \"unet_s\": %.4f, \"vae_s\": %.4f, \"stated_bytes\": %zu}\n", took->text,
-               took->unet, took->vae, sdxl_turbo_needs_of(model)->peak);
+        printf(", ");
+        report_list(work, "text_s", &work->parts[0].text, sizeof *work->parts);
+        report_list(work, "unet_s", &work->parts[0].unet, sizeof *work->parts);
+        report_list(work, "vae_s", &work->parts[0].vae, sizeof *work->parts);
+        printf("\"stated_bytes\": %zu}\n", sdxl_turbo_needs_of(model)->peak);
     }
     sdxl_turbo_close(model);
     return status;

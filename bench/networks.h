@@ -10,7 +10,7 @@
 #include "networks/sdxl_turbo.h"
 #include "tensor/safetensors.h"
 
-enum { REPEATS_MAX = 1000 };
+enum { REPEATS_MAX = 1000, COSTS_MAX = 16 };
 
 typedef struct settings {
     const char *part, *model, *input, *output, *device;
@@ -25,7 +25,11 @@ typedef struct job {
     safetensors *input;
     sdxl_turbo_config config;
     lumen_error error;
-    double load, seconds[REPEATS_MAX];
+    double load;
+    double seconds[REPEATS_MAX];           /* by the clock */
+    double processor[REPEATS_MAX];         /* of all threads, those that wait for work included; 0 where not measured */
+    sdxl_turbo_timings parts[REPEATS_MAX]; /* of `whole` */
+    operators_cost before[COSTS_MAX];      /* before the last run, since when costs are reported */
     FILE *out;
 } job;
 
