@@ -279,6 +279,23 @@ def run_sdcpp(given):
             "unet": unet[1:], "vae": vae[1:], "peak": used.ru_maxrss * 1024}  # with torch's start
 
 
+# ---- Loading ------------------------------
+
+
+def measure_load(given, cold):
+    """Seconds until all weights are packed, with their files in the system's page cache or dropped from it."""
+    for part in parity.PARTS:
+        with open(parity.weights_path(given.folder, part), "rb") as file:
+            if cold:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            else:
+                while file.read(1 << 24):
+                    pass
+    command = [given.program, "whole", given.folder, given.folder / "input-whole.safetensors", os.devnull, "--type",
+               "bf16", "--threads", str(given.threads)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["load_s"]
+
+
 # ---- The matrix work alone ------------------------------
 
 
@@ -316,7 +333,7 @@ def rounded(values):
 
 
 def run_rounds(given):
-    engines, results, matrix = given.engines.split(","), {}, {}
+    engines, results, matrix, loads = given.engines.split(","), {}, {}, {}
     for number in range(given.rounds):
         for engine in engines:
             began = time.perf_counter()
@@ -330,7 +347,9 @@ def run_rounds(given):
             matrix.setdefault(network, []).append(measure_operators(given, network))
             print(f"round {number + 1} {network} matrix work alone, all operators: {matrix[network][-1]}",
                   file=sys.stderr, flush=True)
-    return results, matrix
+        for cold in (True, False) if "lumen" in engines else ():
+            loads.setdefault("cold" if cold else "warm", []).append(measure_load(given, cold))
+    return results, matrix, loads
 
 
 def middle_of(runs, name):
@@ -355,7 +374,9 @@ def print_engines(given, results):
               f"{runs[-1].get('decibels', float('nan')):.1f} |")
 
 
-def print_lumen(given, runs, matrix):
+def print_lumen(given, runs, matrix, loads):
+    for kind, seconds in loads.items():
+        print(f"\nLumen's load, page cache {kind}: {rounded(seconds)} s", end="")
     print(f"\nPeak memory over weights: {max(run['peak'] / run['weights'] for run in runs):.3f}")
     print("Lumen by kind of operator, last picture:")
     for kind, cost in runs[-1]["costs"].items():
@@ -386,10 +407,10 @@ def main():
     elif given.worker:
         print(json.dumps(WORKERS[given.worker](given)))
     else:
-        results, matrix = run_rounds(given)
+        results, matrix, loads = run_rounds(given)
         print_engines(given, results)
         if "lumen" in results:
-            print_lumen(given, results["lumen"], matrix)
+            print_lumen(given, results["lumen"], matrix, loads)
 
 
 if __name__ == "__main__":

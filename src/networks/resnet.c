@@ -20,13 +20,14 @@ void resnet_forward(operators *run, const resnet *block, const resnet_options *h
     tensor bias = {0}, straight = *x;
     if (block->time != NULL)
         bias = op_linear(run, block->time, time, NULL);
-    tensor h = op_group_norm(run, block->norm1, x, how->groups, how->epsilon, ACTIVATION_SILU);
-    h = op_convolution(run, block->conv1, &h, &(epilogue){.add_channels = block->time != NULL ? &bias : NULL});
-    h = op_group_norm(run, block->norm2, &h, how->groups, how->epsilon, ACTIVATION_SILU);
+    const norm_before first = {block->norm1, how->groups, how->epsilon, ACTIVATION_SILU};
+    const norm_before second = {block->norm2, how->groups, how->epsilon, ACTIVATION_SILU};
+    const epilogue timed = {.add_channels = block->time != NULL ? &bias : NULL};
+    tensor h = op_norm_convolution(run, &first, block->conv1, x, &timed);
     if (block->shortcut != NULL) {
         op_convolution(run, block->shortcut, x, &(epilogue){.out = out});
         straight = *out;
     }
-    op_convolution(run, block->conv2, &h, &(epilogue){.add = &straight, .out = out});
+    op_norm_convolution(run, &second, block->conv2, &h, &(epilogue){.add = &straight, .out = out});
     operators_release(run, mark);
 }

@@ -76,6 +76,8 @@ typedef struct backend {
     void (*convolution)(operators *run, const convolution *layer, const tensor *x, const epilogue *how, tensor *out);
     void (*upsample_convolution)(operators *run, const convolution *layer, const tensor *x, const epilogue *how,
                                  tensor *out); /* NULL: the front upsamples first */
+    void (*norm_convolution)(operators *run, const norm_before *before, const convolution *layer, const tensor *x,
+                             const epilogue *how, tensor *out); /* NULL: the front does one after the other */
     void (*embedding)(operators *run, const embedding *table, const tensor *ids, tensor *out);
     void (*group_norm)(operators *run, const norm *layer, const tensor *x, size_t groups, float epsilon,
                        activation after, tensor *out);

@@ -241,6 +241,48 @@ tensor op_upsample_convolution(operators *run, const convolution *layer, const t
     return made;
 }
 
+static bool group_norm_usable(operators *run, const char *operation, const norm_before *how, const tensor *x)
+{
+    char text[TENSOR_TEXT_MAX];
+    if (!operand_usable(run, operation, x, false))
+        return false;
+    size_t channels = x->sizes[x->rank - 1];
+    if (how->layer != NULL && !channels_fit(run, operation, x, how->layer->channels))
+        return false;
+    if (x->rank < 2 || how->groups == 0 || channels % how->groups != 0 || (unsigned)how->after > ACTIVATION_SIGMOID) {
+        operators_fail(run, LUMEN_ERROR_INVALID, "%s of %u groups cannot read %s", operation, how->groups,
+                       tensor_text(x, text));
+        return false;
+    }
+    return true;
+}
+
+tensor op_norm_convolution(operators *run, const norm_before *before, const convolution *layer, const tensor *x,
+                           const epilogue *how)
+{
+    const char *operation = "a convolution after a group norm";
+    size_t sizes[4];
+    how = how != NULL ? how : &no_epilogue;
+    if (!convolved(run, operation, layer, x, 1, sizes) || !group_norm_usable(run, operation, before, x))
+        return nothing;
+    tensor out = result_of(run, operation, how->out, 4, sizes);
+    if (out.data == NULL || !epilogue_usable(run, operation, how, x, &out))
+        return nothing;
+    if (run->back->norm_convolution != NULL) {
+        uint64_t began = cost_begin();
+        run->back->norm_convolution(run, before, layer, x, how, &out);
+        cost_end(run, COST_CONVOLUTION, began, convolution_macs(layer, &out));
+        return finished(run, &out);
+    }
+    size_t mark = operators_mark(run);
+    tensor between = op_group_norm(run, before->layer, x, before->groups, before->epsilon, before->after);
+    epilogue same = *how;
+    same.out = &out;
+    tensor made = op_convolution(run, layer, &between, &same);
+    operators_release(run, mark);
+    return made;
+}
+
 tensor op_embedding(operators *run, const embedding *table, const tensor *ids)
 {
     const char *operation = "an embedding";
@@ -274,18 +316,9 @@ tensor op_embedding(operators *run, const embedding *table, const tensor *ids)
 tensor op_group_norm(operators *run, const norm *layer, const tensor *x, uint32_t groups, float epsilon,
                      activation after)
 {
-    const char *operation = "a group norm";
-    char text[TENSOR_TEXT_MAX];
-    if (!operand_usable(run, operation, x, false))
+    const norm_before how = {.layer = layer, .groups = groups, .epsilon = epsilon, .after = after};
+    if (!group_norm_usable(run, "a group norm", &how, x))
         return nothing;
-    size_t channels = x->sizes[x->rank - 1];
-    if (layer != NULL && !channels_fit(run, operation, x, layer->channels))
-        return nothing;
-    if (x->rank < 2 || groups == 0 || channels % groups != 0 || (unsigned)after > ACTIVATION_SIGMOID) {
-        operators_fail(run, LUMEN_ERROR_INVALID, "%s of %u groups cannot read %s", operation, groups,
-                       tensor_text(x, text));
-        return nothing;
-    }
     tensor out = op_empty(run, x->rank, x->sizes);
     if (out.data == NULL)
         return nothing;

@@ -129,6 +129,18 @@ tensor op_convolution(operators *run, const convolution *layer, const tensor *x,
 /* Nearest 2x and then the convolution, without the large picture between where the back end can. */
 tensor op_upsample_convolution(operators *run, const convolution *layer, const tensor *x, const epilogue *how);
 
+/* A group norm, its activation (as by op_group_norm) and then the convolution, without the picture between where the
+ * back end can: its values are made as the convolution takes them up. */
+typedef struct norm_before {
+    const norm *layer; /* NULL: no weights */
+    uint32_t groups;
+    float epsilon;
+    activation after;
+} norm_before;
+
+tensor op_norm_convolution(operators *run, const norm_before *before, const convolution *layer, const tensor *x,
+                           const epilogue *how);
+
 /* ids (N, T) i32 -> (N, T, C). Ids out of range are an error. */
 tensor op_embedding(operators *run, const embedding *table, const tensor *ids);
 

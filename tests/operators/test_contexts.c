@@ -57,6 +57,8 @@ static tensor network_run(operators *run, const network *with)
     tensor h = op_group_norm(run, with->norm, &x, 32, 1e-5f, ACTIVATION_SILU);
     op_convolution(run, with->first, &h, &(epilogue){.add_channels = &channels, .add = &x, .out = &x});
     operators_release(run, mark);
+    op_norm_convolution(run, &(norm_before){with->norm, 32, 1e-5f, ACTIVATION_SILU}, with->first, &x, NULL);
+    operators_release(run, mark);
     tensor tokens = tensor_reshape(&x, 3, (size_t[]){1, TOKENS, CHANNELS});
     h = op_layer_norm(run, with->norm, &tokens, 1e-5f);
     tensor all = op_linear(run, with->joined, &h, NULL);
@@ -305,6 +307,9 @@ static void operands_of_wrong_sizes_are_refused_with_their_sizes(void **state)
     refused(run, op_convolution(run, with.first, &thin, NULL), "64 channels");
     refused(run, op_group_norm(run, with.norm, &x, 7, 1e-5f, ACTIVATION_NONE), "7 groups");
     refused(run, op_group_norm(run, with.norm, &x, 0, 1e-5f, ACTIVATION_NONE), "0 groups");
+    const norm_before uneven = {with.norm, 7, 1e-5f, ACTIVATION_NONE};
+    refused(run, op_norm_convolution(run, &uneven, with.first, &picture, NULL), "7 groups");
+    refused(run, op_norm_convolution(run, &uneven, with.first, &x, NULL), "pictures");
     refused(run, op_layer_norm(run, with.norm, &narrow, 1e-5f), "columns");
     refused(run, op_rms_norm_heads(run, NULL, &x, 7, 1e-6f), "7 heads");
     refused(run, op_rms_norm_heads(run, with.norm, &x, 2, 1e-6f), "2 heads");
@@ -427,8 +432,8 @@ static void costs_are_counted_for_each_kind(void **state)
     const double tokens = (double)TOKENS, channels = (double)CHANNELS;
     assert_true(costs[0].macs == tokens * channels * channels * (3 + 1 + 2));
     assert_true(costs[2].macs == 2.0 * tokens * tokens * channels);
-    /* The first convolution at 8 x 8; the second goes from 16 x 16 back to 8 x 8. */
-    assert_true(costs[1].macs == 2.0 * tokens * channels * channels * 9);
+    /* The first convolution twice at 8 x 8; the other goes from 16 x 16 back to 8 x 8. */
+    assert_true(costs[1].macs == 3.0 * tokens * channels * channels * 9);
     assert_true(macs > 0.0);
     operators_close(run);
 }

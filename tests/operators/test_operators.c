@@ -253,6 +253,46 @@ static void group_norms_agree_for_groups_of_any_size(void **state)
         compare_with_plain(state, apply_group_norm, &cases[i]);
 }
 
+typedef struct norm_convolution_case {
+    norm_before norm; /* its layer is made by the test */
+    convolution_case convolution;
+} norm_convolution_case;
+
+static tensor apply_norm_convolution(operators *run, const void *given)
+{
+    const norm_convolution_case *of = given;
+    const convolution_case *shape = &of->convolution;
+    const convolution *layer = convolution_of(run, shape->in, shape->out, shape->kernel, &shape->how, true, 1);
+    tensor x = values_in(run, 4, (size_t[]){shape->pictures, shape->height, shape->width, shape->in}, 2, 0.5f, 1.0f);
+    tensor channels = values_in(run, 2, (size_t[]){shape->pictures, shape->out}, 4, 0.0f, 1.0f);
+    norm_before before = of->norm;
+    before.layer = norm_of(run, shape->in, true, 3);
+    epilogue how = {.add_channels = &channels};
+    tensor normed = op_group_norm(run, before.layer, &x, before.groups, before.epsilon, before.after);
+    tensor apart = op_convolution(run, layer, &normed, &how);
+    tensor joined = op_norm_convolution(run, &before, layer, &x, &how);
+    /* On one device not a bit may differ: what is multiplied is the same. */
+    if (joined.data != NULL && apart.data != NULL)
+        assert_memory_equal(joined.data, apart.data, tensor_bytes(&joined));
+    return joined;
+}
+
+static void a_norm_before_a_convolution_is_the_one_after_the_other(void **state)
+{
+    const norm_before silu = {.groups = 32, .epsilon = 1e-6f, .after = ACTIVATION_SILU};
+    const norm_before none = {.groups = 8, .epsilon = 1e-5f}, gelu = {.groups = 4, .after = ACTIVATION_GELU};
+    const norm_convolution_case cases[] = {
+        {silu, {.pictures = 1, .height = 4, .width = 5, .in = 64, .out = 96, .kernel = 3, .how = {.padding = 1}}},
+        {silu, {.pictures = 2, .height = 70, .width = 66, .in = 64, .out = 32, .kernel = 3, .how = {.padding = 1}}},
+        {none, {.pictures = 1, .height = 33, .width = 20, .in = 32, .out = 32, .kernel = 1}},
+        {none, {.pictures = 1, .height = 9, .width = 9, .in = 32, .out = 64, .kernel = 3, .how = {.stride = 2}}},
+        {gelu, {.pictures = 1, .height = 8, .width = 8, .in = 32, .out = 32, .kernel = 3, .how = {.padding = 1}}},
+        {silu, {.pictures = 1, .height = 8, .width = 8, .in = 64, .out = 3, .kernel = 3, .how = {.padding = 1}}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        compare_with_plain(state, apply_norm_convolution, &cases[i]);
+}
+
 static tensor apply_row_norm(operators *run, const void *given)
 {
     const norm_case *of = given;
@@ -490,6 +530,7 @@ int main(void)
         IN(f32, a_convolution_serves_pictures_of_different_sizes),
         IN(f32, results_larger_than_the_cache_agree),
         IN(f32, group_norms_agree_for_groups_of_any_size),
+        IN(f32, a_norm_before_a_convolution_is_the_one_after_the_other),
         IN(f32, layer_and_root_mean_square_norms_agree),
         IN(f32, each_head_is_normalized_by_itself_and_in_place),
         IN(f32, attention_agrees_for_any_number_of_tokens),
@@ -506,6 +547,7 @@ int main(void)
         IN(bf16, a_convolution_serves_pictures_of_different_sizes),
         IN(bf16, results_larger_than_the_cache_agree),
         IN(bf16, group_norms_agree_for_groups_of_any_size),
+        IN(bf16, a_norm_before_a_convolution_is_the_one_after_the_other),
         IN(bf16, layer_and_root_mean_square_norms_agree),
         IN(bf16, each_head_is_normalized_by_itself_and_in_place),
         IN(bf16, attention_agrees_for_any_number_of_tokens),

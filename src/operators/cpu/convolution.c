@@ -174,7 +174,7 @@ void cpu_convolution_run(operators *run, const convolution *layer, const tensor 
     /* Moving the weights into another order does not change what the layer is. */
     cpu_convolution *weights = (cpu_convolution *)(uintptr_t)layer;
     if (weights->tiles != NULL) {
-        tiles_convolution(run, weights, x, 1, how, out);
+        tiles_convolution(run, weights, x, &(tile_input){.factor = 1}, how, out);
         return;
     }
     size_t bytes = tensor_type_bytes(run->type);
@@ -214,7 +214,7 @@ void cpu_upsample_convolution(operators *run, const convolution *layer, const te
     parallel_enter(run);
     const cpu_convolution *weights = (const cpu_convolution *)layer;
     if (weights->tiles != NULL) {
-        tiles_convolution(run, weights, x, 2, how, out);
+        tiles_convolution(run, weights, x, &(tile_input){.factor = 2}, how, out);
         return;
     }
     size_t mark = operators_mark(run);
@@ -223,5 +223,24 @@ void cpu_upsample_convolution(operators *run, const convolution *layer, const te
         cpu_upsample(run, x, 2, &large);
         cpu_convolution_run(run, layer, &large, how, out);
     }
+    operators_release(run, mark);
+}
+
+void cpu_norm_convolution(operators *run, const norm_before *before, const convolution *layer, const tensor *x,
+                          const epilogue *how, tensor *out)
+{
+    const cpu_convolution *weights = (const cpu_convolution *)layer;
+    bool known = before->after == ACTIVATION_NONE || before->after == ACTIVATION_SILU;
+    parallel_enter(run);
+    if (weights->tiles != NULL && known) {
+        tiles_convolution(run, weights, x, &(tile_input){.factor = 1, .norm = before}, how, out);
+        return;
+    }
+    size_t mark = operators_mark(run);
+    tensor between = op_empty(run, x->rank, x->sizes);
+    if (between.data != NULL)
+        cpu_group_norm(run, before->layer, x, before->groups, before->epsilon, before->after, &between);
+    if (!operators_failed(run))
+        cpu_convolution_run(run, layer, &between, how, out);
     operators_release(run, mark);
 }

@@ -82,6 +82,7 @@ static const backend cpu_backend = {
     .linear_geglu = cpu_linear_geglu,
     .convolution = cpu_convolution_run,
     .upsample_convolution = cpu_upsample_convolution,
+    .norm_convolution = cpu_norm_convolution,
     .embedding = cpu_embedding_run,
     .group_norm = cpu_group_norm,
     .row_norm = cpu_row_norm,

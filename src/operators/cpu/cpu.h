@@ -159,6 +159,8 @@ void cpu_linear_geglu(operators *run, const linear *layer, const tensor *x, tens
 void cpu_convolution_run(operators *run, const convolution *layer, const tensor *x, const epilogue *how, tensor *out);
 void cpu_upsample_convolution(operators *run, const convolution *layer, const tensor *x, const epilogue *how,
                               tensor *out);
+void cpu_norm_convolution(operators *run, const norm_before *before, const convolution *layer, const tensor *x,
+                          const epilogue *how, tensor *out);
 void cpu_attention(operators *run, const attention_call *call, tensor *out);
 
 /* The layer's bias plus row n of the channels to add; NULL and noted when memory runs out. */
@@ -168,6 +170,13 @@ const float *cpu_bias_with(operators *run, const float *bias, const tensor *add_
 
 void cpu_group_norm(operators *run, const norm *layer, const tensor *x, size_t groups, float epsilon, activation after,
                     tensor *out);
+/* What a group norm multiplies each channel of picture n of x with, and adds: (C) each, in the arena until the caller
+ * releases it. False and noted when memory runs out. */
+typedef struct channel_scale {
+    const float *factor, *shift;
+} channel_scale;
+
+bool cpu_group_norm_scale(operators *run, const norm_before *how, const tensor *x, size_t n, channel_scale *out);
 void cpu_row_norm(operators *run, const norm *layer, const tensor *x, float epsilon, bool centered, tensor *out);
 void cpu_head_norm(operators *run, const norm *layer, const tensor *x, size_t heads, float epsilon);
 void cpu_softmax(operators *run, const tensor *x, tensor *out);

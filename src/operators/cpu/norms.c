@@ -18,10 +18,10 @@ typedef struct group_norm {
     const char *x;
     char *out;
     size_t pixels, channels;
-    const float *first;          /* (C) values of the first pixel */
-    double *sums, *squares;      /* (threads, C) */
-    float *partial;              /* (threads, 2 C) */
-    const float *factor, *shift; /* (C) */
+    const float *first;     /* (C) values of the first pixel */
+    double *sums, *squares; /* (threads, C) */
+    float *partial;         /* (threads, 2 C) */
+    channel_scale scale;
     activation after;
 } group_norm;
 
@@ -85,7 +85,7 @@ static void settle_group(const group_norm *all, const norm *layer, size_t from, 
 ROWS_INLINE void apply_pixels(activation after, const group_norm *all, size_t from, size_t to)
 {
     size_t channels = all->channels;
-    const float *factor = all->factor, *shift = all->shift;
+    const float *factor = all->scale.factor, *shift = all->scale.shift;
     const float *x = (const float *)(const void *)all->x + from * channels;
     float *out = (float *)(void *)all->out + from * channels;
     for (size_t pixel = from; pixel < to; pixel++, x += channels, out += channels)
@@ -109,55 +109,66 @@ static void apply_range(void *argument, size_t from, size_t to, unsigned thread)
     size_t at = from * all->channels * sizeof(uint16_t);
     if (all->type == TENSOR_BF16)
         bf16_affine((const uint16_t *)(const void *)(all->x + at), (uint16_t *)(void *)(all->out + at), to - from,
-                    all->channels, all->factor, all->shift, all->after == ACTIVATION_SILU);
+                    all->channels, all->scale.factor, all->scale.shift, all->after == ACTIVATION_SILU);
     else
         apply_f32(all, from, to);
 }
 
-static void normalize_picture(operators *run, const norm *layer, group_norm *all, size_t groups, float epsilon)
+static size_t grain_of(size_t channels)
 {
-    size_t channels = all->channels, each = channels / groups, grain = (1u << 14) / channels + 1;
+    return (1u << 14) / channels + 1;
+}
+
+static group_norm picture_of(const operators *run, const tensor *x, size_t n)
+{
+    size_t channels = x->sizes[x->rank - 1], pixels = tensor_rows(x) / x->sizes[0];
+    return (group_norm){.type = run->type,
+                        .x = (const char *)x->data + n * pixels * channels * tensor_type_bytes(run->type),
+                        .pixels = pixels,
+                        .channels = channels};
+}
+
+bool cpu_group_norm_scale(operators *run, const norm_before *how, const tensor *x, size_t n, channel_scale *out)
+{
+    group_norm all = picture_of(run, x, n);
+    size_t channels = all.channels, each = channels / how->groups;
     size_t doubles = 2 * run->threads * channels * sizeof(double);
     size_t floats = (2 * run->threads + 3) * channels * sizeof(float);
-    size_t mark = operators_mark(run);
     char *memory = op_empty_of(run, TENSOR_U8, 1, (size_t[]){doubles + floats}).data;
     if (memory == NULL)
-        return;
+        return false;
     memset(memory, 0, doubles);
-    all->sums = (double *)(void *)memory;
-    all->squares = all->sums + run->threads * channels;
-    all->partial = (float *)(void *)(memory + doubles);
-    float *first = all->partial + 2 * run->threads * channels, *factor = first + channels, *shift = factor + channels;
+    all.sums = (double *)(void *)memory;
+    all.squares = all.sums + run->threads * channels;
+    all.partial = (float *)(void *)(memory + doubles);
+    float *first = all.partial + 2 * run->threads * channels, *factor = first + channels, *shift = factor + channels;
     for (size_t c = 0; c < channels; c++)
-        first[c] = row_load(all->type, all->x, c);
-    all->first = first;
-    parallel_for(run, all->pixels, grain, gather_range, all);
+        first[c] = row_load(all.type, all.x, c);
+    all.first = first;
+    parallel_for(run, all.pixels, grain_of(channels), gather_range, &all);
     for (size_t thread = 1; thread < run->threads; thread++)
         for (size_t c = 0; c < channels; c++) {
-            all->sums[c] += all->sums[thread * channels + c];
-            all->squares[c] += all->squares[thread * channels + c];
+            all.sums[c] += all.sums[thread * channels + c];
+            all.squares[c] += all.squares[thread * channels + c];
         }
-    for (size_t group = 0; group < groups; group++)
-        settle_group(all, layer, group * each, each, epsilon, factor, shift);
-    all->factor = factor;
-    all->shift = shift;
-    parallel_for(run, all->pixels, grain, apply_range, all);
-    operators_release(run, mark);
+    for (size_t group = 0; group < how->groups; group++)
+        settle_group(&all, how->layer, group * each, each, how->epsilon, factor, shift);
+    *out = (channel_scale){.factor = factor, .shift = shift};
+    return true;
 }
 
 void cpu_group_norm(operators *run, const norm *layer, const tensor *x, size_t groups, float epsilon, activation after,
                     tensor *out)
 {
-    size_t pictures = x->sizes[0], channels = x->sizes[x->rank - 1], pixels = tensor_rows(x) / pictures;
-    size_t bytes = pixels * channels * tensor_type_bytes(run->type);
-    for (size_t n = 0; n < pictures && !operators_failed(run); n++) {
-        group_norm all = {.type = run->type,
-                          .x = (const char *)x->data + n * bytes,
-                          .out = (char *)out->data + n * bytes,
-                          .pixels = pixels,
-                          .channels = channels,
-                          .after = after};
-        normalize_picture(run, layer, &all, groups, epsilon);
+    const norm_before how = {.layer = layer, .groups = (uint32_t)groups, .epsilon = epsilon, .after = after};
+    for (size_t n = 0; n < x->sizes[0] && !operators_failed(run); n++) {
+        size_t mark = operators_mark(run);
+        group_norm all = picture_of(run, x, n);
+        all.out = (char *)out->data + (all.x - (const char *)x->data);
+        all.after = after;
+        if (cpu_group_norm_scale(run, &how, x, n, &all.scale))
+            parallel_for(run, all.pixels, grain_of(all.channels), apply_range, &all);
+        operators_release(run, mark);
     }
     if (after != ACTIVATION_SILU && after != ACTIVATION_NONE && !operators_failed(run))
         cpu_activation(run, out, after, out);

@@ -199,6 +199,8 @@ typedef struct convolution_work {
     size_t padded_width, reach;                /* in pixels; rows that one row of the result reads */
     size_t in_bytes;                           /* of a pixel */
     size_t n;
+    const norm_before *norm; /* NULL: none, and no scale */
+    channel_scale scale;
     size_t band, bands; /* rows of the result in a band */
     size_t blocked;     /* pixels in a band's blocks */
     size_t tiles_across;
@@ -207,6 +209,15 @@ typedef struct convolution_work {
     tile_rows *tiles;
     float *sums;
 } convolution_work;
+
+static void take_pixel(const convolution_work *all, const char *from, char *to, size_t at)
+{
+    if (all->norm != NULL)
+        tiles_block_row_scaled(from, all->in_bytes, to, all->blocked, at, &all->scale,
+                               all->norm->after == ACTIVATION_SILU);
+    else
+        tiles_block_row(from, all->in_bytes, to, all->blocked, at);
+}
 
 /* Row `row` of the picture with its border (counted from the border's first) to pixels [at, at + padded_width) of the
  * blocks. */
@@ -222,7 +233,7 @@ static void pad_row(const convolution_work *all, size_t row, char *to, size_t at
         if (outside || pixel < all->pad || pixel - all->pad >= width)
             tiles_block_row(NULL, bytes, to, all->blocked, at + pixel);
         else
-            tiles_block_row(from + (pixel - all->pad) / all->factor * bytes, bytes, to, all->blocked, at + pixel);
+            take_pixel(all, from + (pixel - all->pad) / all->factor * bytes, to, at + pixel);
 }
 
 /* Tiles of result rows [first, first + count), whose blocks begin at `blocks`. */
@@ -307,7 +318,7 @@ static void convolve_picture(operators *run, convolution_work *all, size_t weigh
     }
 }
 
-void tiles_convolution(operators *run, const cpu_convolution *layer, const tensor *x, size_t factor,
+void tiles_convolution(operators *run, const cpu_convolution *layer, const tensor *x, const tile_input *before,
                        const epilogue *how, tensor *out)
 {
     const convolution *shape = &layer->base;
@@ -315,7 +326,8 @@ void tiles_convolution(operators *run, const cpu_convolution *layer, const tenso
     size_t whole = (out->sizes[2] + ROWS - 1) / ROWS * ROWS, stride = shape->how.stride;
     convolution_work all = {
         .x = x,
-        .factor = factor,
+        .factor = before->factor,
+        .norm = before->norm,
         .pad = shape->how.padding,
         .stride = stride,
         .height = out->sizes[1],
@@ -339,11 +351,13 @@ void tiles_convolution(operators *run, const cpu_convolution *layer, const tenso
     };
     all.of.line_bytes = all.padded_width * shape->how.dilation * LINE;
     /* A single position without border needs no copy: pixels are rows. */
-    bool rows_alone = positions == 1 && stride == 1 && factor == 1 && all.pad == 0;
+    bool rows_alone = positions == 1 && stride == 1 && all.factor == 1 && all.pad == 0 && all.norm == NULL;
     for (size_t n = 0; n < x->sizes[0] && !operators_failed(run); n++) {
         size_t mark = operators_mark(run);
         all.n = n;
         all.of.bias = cpu_bias_with(run, layer->bias, how->add_channels, n);
+        if (all.norm != NULL)
+            cpu_group_norm_scale(run, all.norm, x, n, &all.scale);
         if (!operators_failed(run) && rows_alone) {
             tile_product of = all.of;
             of.add = added(how, n * pixels * shape->out);

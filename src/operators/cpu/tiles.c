@@ -129,6 +129,33 @@ void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size
         _mm512_storeu_si512(to + at * rows, from != NULL ? _mm512_loadu_si512(from + at) : _mm512_setzero_si512());
 }
 
+/* 32 channels. */
+TILES_INLINE __m512i scale_channels(const char *from, const float *factor, const float *shift, bool silu)
+{
+    const uint16_t *x = (const uint16_t *)(const void *)from;
+    __m512 low = _mm512_fmadd_ps(vector_load(x, 0xffffu), _mm512_loadu_ps(factor), _mm512_loadu_ps(shift));
+    __m512 high = _mm512_fmadd_ps(vector_load(x + LANES, 0xffffu), _mm512_loadu_ps(factor + LANES),
+                                  _mm512_loadu_ps(shift + LANES));
+    if (silu) {
+        low = vector_silu(low);
+        high = vector_silu(high);
+    }
+    __m512bh both = _mm512_cvtne2ps_pbh(high, low);
+    __m512i bits;
+    memcpy(&bits, &both, sizeof bits);
+    return bits;
+}
+
+TILES
+void tiles_block_row_scaled(const char *from, size_t bytes, char *to, size_t rows, size_t row,
+                            const channel_scale *scale, bool silu)
+{
+    to += row * 64;
+    for (size_t at = 0; at < bytes; at += 64)
+        _mm512_storeu_si512(to + at * rows,
+                            scale_channels(from + at, scale->factor + at / 2, scale->shift + at / 2, silu));
+}
+
 /* What is fetched ahead while a panel is multiplied: the next one, evenly spread over the steps. */
 typedef struct ahead {
     const char *first, *second;
@@ -334,6 +361,12 @@ char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, s
 void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size_t row)
 {
     (void)from, (void)bytes, (void)to, (void)rows, (void)row;
+}
+
+void tiles_block_row_scaled(const char *from, size_t bytes, char *to, size_t rows, size_t row,
+                            const channel_scale *scale, bool silu)
+{
+    (void)from, (void)bytes, (void)to, (void)rows, (void)row, (void)scale, (void)silu;
 }
 
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums)

@@ -56,6 +56,11 @@ typedef struct tile_product {
 /* One row's elements to row `row` of blocks of `rows` rows; zeros where `from` is NULL. */
 void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size_t row);
 
+/* The same of silu(x * factor + shift), or without silu, for each channel; the order of roundings is that of
+ * bf16_affine. */
+void tiles_block_row_scaled(const char *from, size_t bytes, char *to, size_t rows, size_t row,
+                            const channel_scale *scale, bool silu);
+
 /* Panels [from, to) for all rows; `sums` is 4 KiB of the calling thread's own memory. Between tiles_begin and
  * tiles_end. */
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums);
@@ -71,7 +76,14 @@ void tiles_end(void);
 /* Layers with tiles; `add_channels` and so on as in operators.h. */
 void tiles_linear(operators *run, const cpu_linear *layer, const tensor *x, const epilogue *how, tensor *out);
 void tiles_geglu(operators *run, const cpu_linear *layer, const tensor *x, tensor *out);
-void tiles_convolution(operators *run, const cpu_convolution *layer, const tensor *x, size_t factor,
+
+/* What happens to a picture's pixels as they are brought into blocks. */
+typedef struct tile_input {
+    size_t factor;           /* each pixel stands this often in a row, and each row */
+    const norm_before *norm; /* with no activation or SiLU; NULL: none */
+} tile_input;
+
+void tiles_convolution(operators *run, const cpu_convolution *layer, const tensor *x, const tile_input *before,
                        const epilogue *how, tensor *out);
 
 /* Operands of bf16. */
