@@ -30,7 +30,8 @@ typedef struct row {
     kind kind;
     size_t rows, in, out;                       /* rows: tokens or pixels; for attention in: keys, out: channels */
     size_t side, kernel, stride, heads, pieces; /* pieces: attention within each, 0 counts as 1 */
-    bool add, channels, activated;              /* SiLU after a group norm, GELU after a linear layer */
+    bool add, channels, activated;              /* SiLU after a group norm, GELU after a linear layer; of a convolution:
+                                    a group norm with SiLU comes before it */
     unsigned calls;
     double sum, best, bare_sum, bare_best, macs;
 } row;
@@ -109,21 +110,10 @@ static void add_linear(kind which, size_t tokens, size_t in, size_t out, bool ad
     add_activated_linear(which, tokens, in, out, add, false);
 }
 
-static void add_convolution(kind which, size_t side, size_t in, size_t out, size_t kernel, size_t stride, bool add,
-                            bool channels)
+static void load_convolution(call *made, const row *like)
 {
-    size_t result = which == UPSAMPLED ? 2 * side : side / stride;
-    call *made = add_call((row){.kind = which,
-                                .rows = result * result,
-                                .side = side,
-                                .in = in,
-                                .out = out,
-                                .kernel = kernel,
-                                .stride = stride,
-                                .add = add,
-                                .channels = channels});
-    tensor weight = tensor_make(run->type, 4, (size_t[]){out, in, kernel, kernel}, weights);
-    convolution_options how = {.stride = (uint32_t)stride, .padding = kernel > 1 ? 1 : 0};
+    tensor weight = tensor_make(run->type, 4, (size_t[]){like->out, like->in, like->kernel, like->kernel}, weights);
+    convolution_options how = {.stride = (uint32_t)like->stride, .padding = like->kernel > 1 ? 1 : 0};
     convolution *loaded = NULL;
     lumen_error error;
     require(convolution_load(run, &weight, NULL, &how, &loaded, &error) == LUMEN_OK, "loading");
@@ -132,14 +122,35 @@ static void add_convolution(kind which, size_t side, size_t in, size_t out, size
     made->bare_convolution = loaded;
 }
 
-static void add_norm(kind which, size_t tokens, size_t channels, bool silu)
+static void add_convolution(kind which, size_t side, size_t in, size_t out, size_t kernel, size_t stride, bool add,
+                            bool channels)
 {
-    call *made = add_call((row){.kind = which, .rows = tokens, .in = channels, .out = channels, .activated = silu});
+    size_t result = which == UPSAMPLED ? 2 * side : side / stride;
+    row like = {.kind = which,
+                .rows = result * result,
+                .side = side,
+                .in = in,
+                .out = out,
+                .kernel = kernel,
+                .stride = stride,
+                .add = add,
+                .channels = channels};
+    load_convolution(add_call(like), &like);
+}
+
+static void load_norm(call *made, size_t channels)
+{
     tensor weight = tensor_make(run->type, 1, (size_t[]){channels}, weights);
     norm *loaded = NULL;
     lumen_error error;
     require(norm_load(run, &weight, &weight, &loaded, &error) == LUMEN_OK, "loading");
     made->norm = loaded;
+}
+
+static void add_norm(kind which, size_t tokens, size_t channels, bool silu)
+{
+    load_norm(add_call((row){.kind = which, .rows = tokens, .in = channels, .out = channels, .activated = silu}),
+              channels);
 }
 
 static void add_attention(size_t tokens, size_t keys, size_t channels, size_t heads)
@@ -199,16 +210,31 @@ static void make_field(void)
     add_linear(LINEAR, POINTS, WIDTH, 1, false);
 }
 
+/* A convolution of 3 x 3 after a norm with SiLU. */
+static void add_normed(size_t side, size_t in, size_t out, bool add, bool channels)
+{
+    row like = {.kind = CONVOLUTION,
+                .rows = side * side,
+                .side = side,
+                .in = in,
+                .out = out,
+                .kernel = 3,
+                .stride = 1,
+                .add = add,
+                .channels = channels,
+                .activated = true};
+    load_convolution(add_call(like), &like);
+    load_norm(&calls[call_count - 1], in);
+}
+
 static void add_resnet(size_t side, size_t in, size_t out, bool time)
 {
-    add_norm(GROUP_NORM, side * side, in, true);
     if (time)
         add_linear(LINEAR, 1, 1280, out, false);
-    add_convolution(CONVOLUTION, side, in, out, 3, 1, false, time);
-    add_norm(GROUP_NORM, side * side, out, true);
+    add_normed(side, in, out, false, time);
     if (in != out)
         add_convolution(CONVOLUTION, side, in, out, 1, 1, false, false);
-    add_convolution(CONVOLUTION, side, out, out, 3, 1, true, false);
+    add_normed(side, out, out, true, false);
 }
 
 static void add_transformer(size_t side, size_t channels, size_t depth)
@@ -321,7 +347,11 @@ static void run_call(const call *one)
         tensor add = op_empty(run, 4, (size_t[]){1, side, side, of->out});
         tensor channels = op_empty(run, 2, (size_t[]){1, of->out});
         epilogue how = {.add = of->add ? &add : NULL, .out = &add, .add_channels = of->channels ? &channels : NULL};
-        (of->kind == UPSAMPLED ? op_upsample_convolution : op_convolution)(run, one->convolution, &x, &how);
+        const norm_before before = {one->norm, 32, 1e-5f, ACTIVATION_SILU};
+        if (one->norm != NULL)
+            op_norm_convolution(run, &before, one->convolution, &x, &how);
+        else
+            (of->kind == UPSAMPLED ? op_upsample_convolution : op_convolution)(run, one->convolution, &x, &how);
     } else if (of->kind == HEAD_NORM) {
         tensor x = op_empty(run, 3, (size_t[]){1, of->rows, of->in});
         x = op_columns(run, &x, 0, of->out);

@@ -200,6 +200,16 @@ static void results_larger_than_the_cache_agree(void **state)
         state, apply_convolution,
         &(convolution_case){
             .pictures = 1, .height = 256, .width = 254, .in = 32, .out = 64, .kernel = 1, .how = {.padding = 1}});
+    /* Bands of the picture, of which each takes rows over from the one before. */
+    for (uint32_t stride = 1; stride <= 3; stride++)
+        compare_with_plain(state, apply_convolution,
+                           &(convolution_case){.pictures = 1,
+                                               .height = 121,
+                                               .width = 40,
+                                               .in = 256,
+                                               .out = 32,
+                                               .kernel = 3,
+                                               .how = {.padding = 1, .stride = stride}});
 }
 
 static tensor apply_two_sizes(operators *run, const void *given)

@@ -2,6 +2,8 @@
 
 #include "operators/cpu/tiles.h"
 
+#include <string.h>
+
 enum { ROWS = 16, LINE = 64, SUMS = 32 * 32 };
 
 /* Rows that are read again for each panel should stay in the second-level cache, of which processors with tiles have 2
@@ -268,16 +270,31 @@ static void panel_range(void *argument, size_t from, size_t to, unsigned thread)
     tiles_end();
 }
 
+/* The last `kept` of a band's input rows become the first of the next one. */
+static void keep_rows(const convolution_work *all, char *blocks, size_t from, size_t kept)
+{
+    size_t row_bytes = all->padded_width * LINE;
+    for (size_t step = 0; step < all->of.steps; step++)
+        memmove(blocks + step * all->of.step_bytes, blocks + step * all->of.step_bytes + from * row_bytes,
+                kept * row_bytes);
+}
+
 static void band_range(void *argument, size_t from, size_t to, unsigned thread)
 {
     const convolution_work *all = argument;
     char *blocks = all->blocks + thread * all->blocks_bytes;
     tile_rows *tiles = all->tiles + thread * all->band * all->tiles_across;
+    size_t inputs = 0; /* rows in the blocks */
     tiles_begin();
     for (size_t band = from; band < to; band++) {
         size_t first = all->height * band / all->bands, last = all->height * (band + 1) / all->bands;
-        size_t inputs = (last - first - 1) * all->stride + all->reach;
-        for (size_t row = 0; row < inputs; row++)
+        size_t known = 0;
+        if (band > from && all->reach > all->stride) {
+            known = all->reach - all->stride;
+            keep_rows(all, blocks, inputs - known, known);
+        }
+        inputs = (last - first - 1) * all->stride + all->reach;
+        for (size_t row = known; row < inputs; row++)
             pad_row(all, first * all->stride + row, blocks, row * all->padded_width);
         size_t count = list_tiles(all, first, last - first, blocks, tiles);
         tiles_multiply(&all->of, tiles, count, 0, all->of.panels, all->sums + thread * SUMS);
