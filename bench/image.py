@@ -36,6 +36,8 @@ import numpy
 import parity
 import torch
 
+PARTS = {part: parity.PARTS[part] for part in ("text", "text2", "unet", "vae")}
+
 # ---- Lumen ------------------------------
 
 
@@ -96,7 +98,7 @@ def repeat(networks, given, load):
     reference = parity.reference_path(given.folder, "whole", "f32", 64)
     if reference.exists():
         expected = torch.from_numpy(numpy.load(reference)).reshape(runs[-1][1].shape)
-        found["decibels"] = decibels(runs[-1][1], expected)
+        found["decibels"] = round(decibels(runs[-1][1], expected), 1)
     return found
 
 
@@ -107,7 +109,7 @@ def run_torch(given, compiled):
     torch.set_num_threads(given.threads)
     torch.set_grad_enabled(False)
     began = time.perf_counter()
-    models = {part: parity.reference_model(given.folder, part, torch.bfloat16) for part in parity.PARTS}
+    models = {part: parity.reference_model(given.folder, part, torch.bfloat16) for part in PARTS}
     for part in ("unet", "vae"):
         models[part] = models[part].to(memory_format=torch.channels_last)
     load = time.perf_counter() - began
@@ -198,7 +200,7 @@ def run_openvino(given, precision):
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": given.threads,
                 "PERFORMANCE_HINT": "LATENCY"}
     models = {part: core.compile_model(given.folder / "openvino" / f"{part}.xml", "CPU", settings)
-              for part in parity.PARTS}
+              for part in PARTS}
     load = time.perf_counter() - began
     sizes = numpy.array([[512, 512, 0, 0, 512, 512]], dtype=numpy.float32)
     timestep = numpy.array(999.0, dtype=numpy.float32)
@@ -230,7 +232,7 @@ def single_file(given):
         folder, name, place, piece, pieces, turned, *_ = line.split()
         places.setdefault(place, []).append((folder, name, int(turned)))
     # The last layer of the first text encoder, which nobody needs, and the encoder of the VAE are not named there.
-    files = {about[0]: safe_open(parity.weights_path(given.folder, part), "pt") for part, about in parity.PARTS.items()}
+    files = {about[0]: safe_open(parity.weights_path(given.folder, part), "pt") for part, about in PARTS.items()}
     for name in files["text_encoder"].keys():
         places.setdefault("conditioner.embedders.0.transformer." + name, [("text_encoder", name, 0)])
 
@@ -285,7 +287,7 @@ def run_sdcpp(given):
 
 def measure_load(given, cold):
     """Seconds until all weights are packed, with their files in the system's page cache or dropped from it."""
-    for part in parity.PARTS:
+    for part in PARTS:
         with open(parity.weights_path(given.folder, part), "rb") as file:
             if cold:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -372,7 +374,7 @@ def print_engines(given, results):
               f"{f'{min(processor):.2f}' if processor else ''} | {parts} | "
               f"{statistics.median(run['cold'] for run in runs):.2f} | "
               f"{statistics.median(run['load'] for run in runs):.1f} | {max(run['peak'] for run in runs) / 1e9:.2f} | "
-              f"{runs[-1].get('decibels', float('nan')):.1f} |")
+              f"{runs[-1].get('decibels', '')} |")
 
 
 def print_lumen(given, runs, matrix, loads):
