@@ -1,8 +1,8 @@
 /*
  * The surface of an expensive field: how many values are asked, and how true the surface is.
  *
- *     bench_surface table [SHAPE]                         in Markdown
- *     bench_surface beside [SHAPE]                        the same with the reference beside it (minutes, 1 GiB)
+ *     bench_surface table [SHAPE [WAY]]                   in Markdown; -1: all shapes
+ *     bench_surface beside [SHAPE [WAY]]                  the same with the reference beside it (minutes, 1 GiB)
  *     bench_surface thin                                  how thin rods and plates may be
  *     bench_surface draw PNG                              some of the shapes
  *     bench_surface mesh SHAPE KIND WIDTH QUALITY OBJ     one mesh
@@ -166,7 +166,7 @@ static void write_obj(const lumen_mesh *mesh, const char *path)
     fclose(file);
 }
 
-static void table(arena *scratch, arena *result, bool with_reference, int only_shape)
+static void table(arena *scratch, arena *result, bool with_reference, int only_shape, int only_way)
 {
     lumen_error error;
     float *points = malloc(3 * TRUE_POINTS * sizeof *points);
@@ -181,6 +181,8 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
             continue;
         true_points(known_shapes[s].distance, points);
         for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+            if (only_way >= 0 && (int)w != only_way)
+                continue;
             known_field known = {.distance = known_shapes[s].distance,
                                  .kind = ways[w].kind,
                                  .width = ways[w].width,
@@ -203,7 +205,7 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
                 closeness close = measure(known.distance, mesh.vertex_count, mesh.positions, mesh.normals);
                 printf(" %.6f | %.6f | | | | | | |\n", close.mean, close.greatest);
             }
-            for (int q = 0; q < (only_shape >= 0 ? 2 : 3); q++) {
+            for (int q = 0; q < 3; q++) {
                 static const int order[3] = {LUMEN_QUALITY_FAST, LUMEN_QUALITY_STANDARD, LUMEN_QUALITY_HIGH};
                 surface_settings settings = surface_settings_for((lumen_quality)order[q]);
                 lumen_mesh mesh;
@@ -237,10 +239,14 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
                     continue;
                 }
                 surface_projection how = {.field_normals = true};
-                closeness on_mesh = measure(known.distance, cloud.count, cloud.positions, cloud.normals);
+                float *mesh_normals = arena_array(result, float, 3 * SAMPLES);
+                if (mesh_normals == NULL)
+                    exit(EXIT_FAILURE);
+                memcpy(mesh_normals, cloud.normals, 3 * SAMPLES * sizeof *mesh_normals);
                 if (surface_project(&field, &settings, &report, &how, cloud.count, cloud.positions, cloud.normals,
                                     scratch, NULL, &error) != LUMEN_OK)
                     complain(&error);
+                closeness on_mesh = measure(known.distance, cloud.count, cloud.positions, mesh_normals);
                 close = measure(known.distance, cloud.count, cloud.positions, cloud.normals);
                 printf(" %.6f | %.6f | %.2f | %.2f | %.0f | %.0f |", close.mean, close.greatest, on_mesh.angle,
                        close.angle, milliseconds, held);
@@ -401,7 +407,7 @@ static void draw(const char *path, arena *scratch, arena *result)
     picture_image image = {0};
     buffer bytes;
     buffer_open(&bytes, 64u << 20);
-    if (picture_sheet(pointers, 2 * COLUMNS, COLUMNS, 256, &image, &error) != LUMEN_OK ||
+    if (picture_sheet(pointers, 2 * COLUMNS, COLUMNS, 200, &image, &error) != LUMEN_OK ||
         picture_write_png(&image, &bytes, &error) != LUMEN_OK)
         complain(&error);
     FILE *file = fopen(path, "wb");
@@ -496,8 +502,9 @@ int main(int count, char **arguments)
         reference_of(&arguments[2], scratch, result);
     else if (strcmp(task, "values") == 0 && count == 4)
         values_of(&arguments[2], scratch, result);
-    else if ((strcmp(task, "table") == 0 || strcmp(task, "beside") == 0) && count < 4)
-        table(scratch, result, strcmp(task, "beside") == 0, count > 2 ? atoi(arguments[2]) : -1);
+    else if ((strcmp(task, "table") == 0 || strcmp(task, "beside") == 0) && count < 5)
+        table(scratch, result, strcmp(task, "beside") == 0, count > 2 ? atoi(arguments[2]) : -1,
+              count > 3 ? atoi(arguments[3]) : -1);
     else if (strcmp(task, "draw") == 0 && count == 3)
         draw(arguments[2], scratch, result);
     else if (strcmp(task, "thin") == 0)

@@ -93,7 +93,7 @@ typedef struct surface_report {
  * Errors: LUMEN_ERROR_INVALID (settings), LUMEN_ERROR_FAILED (the corners of the box disagree, lie on the wrong side of
  * settings.outside or are not numbers; queries_max), LUMEN_ERROR_CANCELLED, LUMEN_ERROR_MEMORY, and whatever the field
  * returns; the mesh is empty then. Scratch: 64 bytes for each 4×4×4 corners of the last lattice and some 500 for each
- * of those near the surface: 8 MiB at 128 cells, 32 to 64 at 256, 256 at 512. */
+ * of those near the surface: 8 to 16 MiB at 128 cells, 32 to 64 at 256, 256 at 512. */
 lumen_status surface_extract(const batch_field *field, const surface_settings *settings, arena *scratch, arena *result,
                              lumen_mesh *mesh, surface_report *report, lumen_error *error);
 
