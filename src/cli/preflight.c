@@ -23,9 +23,9 @@ static const char help[] =
     "lumen preflight: can this machine run Lumen?\n"
     "\n"
     "  Checks the processor, the memory, the built-in tables, the procedural engine, what lumen serve will want\n"
-    "  (its port and the folder of its cache), and whether networks find their models and the memory they need. Says "
-    "for each what was found. The exit status is 0 when shapes\n"
-    "  can be made; a taken port or a read-only folder is told, and is no failure.\n"
+    "  (its port and the folder of its cache), and whether networks find their models and the memory they need.\n"
+    "  Says for each what was found. The exit status is 0 when shapes can be made; a taken port, a read-only folder\n"
+    "  or missing models are told, and are no failure.\n"
     "\n"
     "  --help    print this text\n";
 
