@@ -1,7 +1,8 @@
 # Completion of lumen for bash.
 
-_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image-size --animate
-    --seconds --fps --particles --concepts --explain --list-concepts --quiet --help'
+_lumen_generate_options='-o --sheet --verb --engine --parts --points --seed --quality --image --models --steps
+    --guidance --tokens --extract --low-memory --threads --precision --image-size --animate --seconds
+    --fps --particles --concepts --explain --list-concepts --quiet --help'
 _lumen_view_options='--particles --still --lab --motions --concepts --seconds --screenshot --help'
 _lumen_image_options='-o --raw --steps --seed --size --latents --models --threads --precision --low-memory --timings
     --quiet --help'
@@ -40,9 +41,14 @@ _lumen() {
             -o) mapfile -t COMPREPLY < <(_lumen_files "$word" ply glb stl json png webm gif) ;;
             --sheet) mapfile -t COMPREPLY < <(_lumen_files "$word" png) ;;
             --concepts) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-            --engine) choices='auto procedural' ;;
+            --image) mapfile -t COMPREPLY < <(_lumen_files "$word" png jpg jpeg) ;;
+            --models) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+            --engine) choices='auto partcrafter procedural' ;;
+            --extract) choices='adaptive reference' ;;
+            --precision) choices='bf16 f32' ;;
             --quality) choices='fast standard high' ;;
             --verb | --parts | --points | --seed | --image-size | --seconds | --fps | --particles) return ;;
+            --steps | --guidance | --tokens | --threads) return ;;
             *) case $word in -*) choices=$_lumen_generate_options ;; esac ;;
             esac
             ;;

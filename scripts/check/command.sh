@@ -6,6 +6,8 @@ verdict "lumen pregenerate" python3 tests/command/check_pregenerate.py --lumen "
 verdict "lumen pull" python3 tests/command/check_pull.py --lumen "$lumen"
 verdict "lumen image" python3 tests/command/check_image.py --lumen "$lumen" \
     --write build/tests/networks/write_small_model
+verdict "lumen generate with networks" python3 tests/command/check_partcrafter.py --lumen "$lumen" \
+    --write build/tests/partcrafter/write_small_models
 verdict "lumen cutout" python3 tests/command/check_cutout.py --lumen "$lumen"
 verdict "./start, run again, makes a first shape and leaves the service running" bash -c '
     rm -f horse.png horse.ply horse.glb && LUMEN_PORT=0 ./start && test -s horse.png && test -s horse.ply &&

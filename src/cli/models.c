@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "cli/commands.h"
+#include "partcrafter/partcrafter_engine.h"
 
 static const char help[] =
     "lumen models : which models there are, and what of them is here\n"
@@ -67,6 +68,33 @@ uint64_t model_list_bytes(const weights_model *model)
     return bytes;
 }
 
+/* ---- Engines ------------------------------------------------------------------------------------------------------
+ */
+
+/* Whether the engine that runs these models finds all that it needs. */
+static lumen_status check_engine(const models_options *options, lumen_error *error)
+{
+    char folder[WEIGHTS_PATH_BYTES];
+    partcrafter_engine *made = NULL;
+    lumen_status status = weights_folder(options->folder, folder, sizeof folder, error);
+    if (status == LUMEN_OK)
+        status = partcrafter_engine_open(&(partcrafter_engine_options){.models = folder}, NULL, &made, error);
+    if (status != LUMEN_OK)
+        return status;
+    const engine *one = partcrafter_engine_base(made);
+    status = one->check(one, error);
+    partcrafter_engine_close(made);
+    return status;
+}
+
+static json_t *describe_engines(const models_options *options)
+{
+    lumen_error error;
+    const lumen_status status = check_engine(options, &error);
+    return json_pack("[{s:s, s:b, s:s}]", "name", "partcrafter", "ready", status == LUMEN_OK ? 1 : 0, "reason",
+                     status == LUMEN_OK ? "" : error.message);
+}
+
 /* ---- For programs ------------------------------------------------------------------------------------------------ */
 
 static json_t *describe_files(const weights_model *model, const char *folder)
@@ -105,7 +133,7 @@ static int print_json(const weights_catalog *models, const models_options *optio
         }
         json_array_append_new(list, describe(weights_catalog_at(models, i), &state));
     }
-    json_t *answer = json_pack("{s:o}", "models", list);
+    json_t *answer = json_pack("{s:o, s:o}", "models", list, "engines", describe_engines(options));
     char *text = answer == NULL ? NULL : json_dumps(answer, JSON_INDENT(2));
     if (text != NULL)
         puts(text);
@@ -141,6 +169,9 @@ static int print_text(const weights_catalog *models, const models_options *optio
         if (model->terms[0] != '\0')
             printf("  %s\n", model->terms);
     }
+    lumen_error error;
+    printf("engine partcrafter: %s\n",
+           check_engine(options, &error) == LUMEN_OK ? "all its models are here" : error.message);
     return EXIT_DONE;
 }
 

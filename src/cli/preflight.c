@@ -13,16 +13,19 @@
 #include "cli/commands.h"
 #include "cli/serve_options.h"
 #include "base/process.h"
+#include "partcrafter/partcrafter_engine.h"
 #include "pipeline/pipeline.h"
+#include "weights/weights.h"
 
 enum { MEMORY_WANTED = 64 }; /* MiB: the largest picture of one shape, with room */
 
 static const char help[] =
     "lumen preflight: can this machine run Lumen?\n"
     "\n"
-    "  Checks the processor, the memory, the built-in tables, the procedural engine, and what lumen serve will\n"
-    "  want: its port and the folder of its cache. Says for each what was found. The exit status is 0 when shapes\n"
-    "  can be made; a taken port or a read-only folder is told, and is no failure.\n"
+    "  Checks the processor, the memory, the built-in tables, the procedural engine, what lumen serve will want\n"
+    "  (its port and the folder of its cache), and whether networks find their models and the memory they need.\n"
+    "  Says for each what was found. The exit status is 0 when shapes can be made; a taken port, a read-only folder\n"
+    "  or missing models are told, and are no failure.\n"
     "\n"
     "  --help    print this text\n";
 
@@ -46,6 +49,35 @@ static double available_memory(void)
     double bytes = memory.available_bytes > 0 ? (double)memory.available_bytes
                                               : (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     return bytes / (1 << 20);
+}
+
+/* ---- Networks --------------------------------------------------------------------------------------------------- */
+
+/* Whether the engine partcrafter finds its models, and has the memory for a usual shape. */
+static void describe_networks(const lumen *library, char *text, size_t size)
+{
+    char folder[WEIGHTS_PATH_BYTES];
+    static words_phrase phrase;
+    partcrafter_engine *made = NULL;
+    partcrafter_engine_needs needs;
+    lumen_error error;
+    lumen_status status = library != NULL ? weights_folder(NULL, folder, sizeof folder, &error)
+                                          : lumen_fail(&error, LUMEN_ERROR_FAILED, "not tried");
+    if (status == LUMEN_OK)
+        status = words_parse("a horse galloping", NULL, &phrase, &error);
+    if (status == LUMEN_OK)
+        status = partcrafter_engine_open(&(partcrafter_engine_options){.models = folder}, pipeline_shapes(library),
+                                         &made, &error);
+    if (status == LUMEN_OK)
+        status = partcrafter_engine_measure(partcrafter_engine_base(made), &(engine_request){.phrase = &phrase}, &needs,
+                                            &error);
+    if (status == LUMEN_OK)
+        snprintf(text, size, "partcrafter in %s on %s: a shape needs %.1f GB of memory, %.1f GB are free",
+                 tensor_type_name(needs.type), needs.device, (double)needs.peak[needs.holding] / 1e9,
+                 (double)needs.budget / 1e9);
+    else
+        snprintf(text, size, "%s", error.message);
+    partcrafter_engine_close(made);
 }
 
 /* ---- What the service wants ---------------------------------------------------------------------------------- */
@@ -151,7 +183,8 @@ int command_preflight(int count, char **arguments)
     describe_cache(settings.cache_folder, found, sizeof found);
     report(true, "cache", found);
     serve_options_free(&settings);
-    report(true, "networks", "not part of this version");
+    describe_networks(library, found, sizeof found);
+    report(true, "networks", found);
     lumen_shape_free(shape);
     lumen_close(library);
     if (enough && made)
