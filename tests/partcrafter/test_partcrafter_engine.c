@@ -487,7 +487,7 @@ static void it_can_be_called_off_at_every_stage(void **state)
     lumen_shape *whole = generate(library, &pictured);
     for (int i = 0; i < PARTCRAFTER_STAGES; i++) {
         listener one = {.until = partcrafter_stage_name((partcrafter_stage)i)};
-        lumen_request request = tree;
+        lumen_request request = i == PARTCRAFTER_STAGE_IMAGE ? tree : pictured;
         request.progress = listen;
         request.progress_user = &one;
         assert_fails(library, &request, LUMEN_ERROR_CANCELLED, "");
@@ -497,7 +497,7 @@ static void it_can_be_called_off_at_every_stage(void **state)
     /* And between the blocks of any network. */
     for (size_t call = 1; call < 80; call = call * 3 / 2 + 1) {
         listener one = {.until_call = call};
-        lumen_request request = tree;
+        lumen_request request = call % 3 == 0 ? tree : pictured;
         request.progress = listen;
         request.progress_user = &one;
         assert_fails(library, &request, LUMEN_ERROR_CANCELLED, "");
