@@ -194,8 +194,8 @@ LUMEN_API lumen_status lumen_open(const lumen_options *options, lumen **out, lum
 LUMEN_API void lumen_close(lumen *library);
 
 /* Makes the shape of request->text. The same library version and request give the same points and meshes,
- * to the bit, on every machine; where networks run, on every machine of the same kind with the same options. Errors: LUMEN_ERROR_INVALID (empty, too long, digits only, bad UTF-8, a value out of range),
- * LUMEN_ERROR_UNAVAILABLE (engine), LUMEN_ERROR_MEMORY, LUMEN_ERROR_CANCELLED, LUMEN_ERROR_FAILED. */
+ * to the bit, on every machine; where networks run, on every machine of the same kind with the same options.
+ * Errors: LUMEN_ERROR_INVALID (empty, too long, digits only, bad UTF-8, a value out of range), LUMEN_ERROR_UNAVAILABLE (engine), LUMEN_ERROR_MEMORY, LUMEN_ERROR_CANCELLED, LUMEN_ERROR_FAILED. */
 LUMEN_API lumen_status lumen_generate(lumen *library, const lumen_request *request, lumen_shape **out,
                                       lumen_error *error);
 
