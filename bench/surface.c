@@ -369,7 +369,7 @@ static void thin(arena *scratch, arena *result)
                             count_lost(&mesh, PLACES, points,
                                        half + 1.5f * settings.side / (float)(settings.coarse_cells << settings.levels));
                     }
-                    printf(" %d, %.1f %% |", whole, 100.0 * (double)lost / PLACEMENTS / PLACES);
+                    printf(" %d, %.1f %% |", whole, 100.0 * (double)lost / (double)(PLACEMENTS * PLACES));
                     fflush(stdout);
                 }
                 printf("\n");

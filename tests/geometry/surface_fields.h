@@ -194,7 +194,7 @@ static inline float knot(const float p[3])
     float nearest = INFINITY;
     float last[3] = {0.0f, 0.0f, 0.0f};
     for (int i = 0; i <= SEGMENTS; i++) {
-        float t = 6.2831853f * (float)i / SEGMENTS;
+        float t = 6.2831853f * (float)i / (float)SEGMENTS;
         float around = 0.55f + 0.22f * cosf(3.0f * t);
         float here[3] = {around * cosf(2.0f * t), 0.22f * sinf(3.0f * t), around * sinf(2.0f * t)};
         if (i > 0)

@@ -70,7 +70,7 @@ static size_t missing_along(const lumen_mesh *mesh, const float from[3], const f
     enum { PLACES = 200 };
     size_t missing = 0;
     for (int i = 0; i <= PLACES; i++) {
-        float share = (float)i / PLACES;
+        float share = (float)i / (float)PLACES;
         bool found = false;
         for (size_t v = 0; v < mesh->vertex_count && !found; v++) {
             const float *p = &mesh->positions[3 * v];

@@ -76,7 +76,7 @@ static void only_the_band_and_what_is_near_it_is_asked_anew(void **state)
             bool open = true;
             for (int axis = 0; axis < 3; axis++) {
                 open = open && x[axis] > 0 && x[axis] < N - 1;
-                p[axis] = -1.005f + 2.01f / (N - 1) * (float)x[axis];
+                p[axis] = -1.005f + 2.01f / (float)(N - 1) * (float)x[axis];
             }
             near = open && slanted(p) > -9.01f && slanted(p) < 8.32f;
         }
@@ -89,7 +89,7 @@ static void only_the_band_and_what_is_near_it_is_asked_anew(void **state)
     for (size_t at = 0; at < 8 * N * N * N; at++) {
         float p[3] = {(float)(at % (2 * N)), (float)(at / (2 * N) % (2 * N)), (float)(at / (4 * N * N))};
         for (int axis = 0; axis < 3; axis++)
-            p[axis] = (p[axis] - N) * (1.005f / N);
+            p[axis] = (p[axis] - (float)N) * (1.005f / (float)N);
         own += fabsf(values[at] - slanted(p)) < 1e-3f;
     }
     assert_true(own >= 8 * marked && own < 8 * marked + 200);
