@@ -272,7 +272,8 @@ static void read_nothing(words_phrase *phrase)
 /* What stands for the picture and for how networks shall work, where it is not the usual. */
 static uint64_t making_of(const lumen_request *request)
 {
-    const uint64_t guidance = (uint64_t)((double)request->guidance * 65536.0);
+    uint32_t guidance; /* its bits: whether it makes sense, the engine says */
+    memcpy(&guidance, &request->guidance, sizeof guidance);
     const uint64_t numbers[] = {request->image_size, request->steps, request->tokens, guidance,
                                 (uint64_t)request->extraction};
     uint64_t hash = fnv1a(FNV_START, numbers, sizeof numbers);
