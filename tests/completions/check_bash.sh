@@ -26,7 +26,7 @@ offers "view" lumen v
 offers "--help --version" lumen --
 offers "--points" lumen generate horse --po
 offers "--particles --parts" lumen generate horse --par
-offers "auto procedural" lumen generate horse --engine ""
+offers "auto partcrafter procedural" lumen generate horse --engine ""
 offers "standard" lumen generate horse --quality s
 offers "$folder/horse.ply $folder/horse.png" lumen generate horse -o "$folder/"
 offers "$folder/horse.png" lumen generate horse cat --sheet "$folder/"
