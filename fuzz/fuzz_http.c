@@ -160,7 +160,11 @@ static int connect_to(uint16_t port)
     /* Thousands of connections a minute: do not leave their ports behind. */
     struct linger hard = {.l_onoff = 1};
     setsockopt(made, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-    require(connect(made, (const struct sockaddr *)&address, sizeof address) == 0);
+    /* libFuzzer's clock may interrupt; sockets with a patience are not taken up again by themselves. */
+    if (connect(made, (const struct sockaddr *)&address, sizeof address) != 0) {
+        require(errno == EINTR);
+        require(poll(&(struct pollfd){.fd = made, .events = POLLOUT}, 1, 10000) == 1);
+    }
     return made;
 }
 
@@ -176,8 +180,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     shutdown(socket, SHUT_WR);
     char waste[4096];
     ssize_t got;
-    while ((got = recv(socket, waste, sizeof waste, 0)) > 0)
-        continue;
+    do
+        got = recv(socket, waste, sizeof waste, 0);
+    while (got > 0 || (got < 0 && errno == EINTR));
     require(got == 0 || errno == ECONNRESET);
     close(socket);
     for (int i = 0; i < 5000 && atomic_load(&state.begun) != atomic_load(&state.done); i++)
