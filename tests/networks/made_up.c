@@ -371,3 +371,29 @@ float *channels_last(const tensor *x)
             memcpy(&out[p * channels + c], (const float *)x->data + c * pixels + p, sizeof(float));
     return out;
 }
+
+operators *open_made_up_device(const setting *how)
+{
+    operators *run = NULL;
+    lumen_error error = {0};
+    const operators_options options = {.device = how->device, .threads = 2, .type = how->type, .arena_bytes = 1u << 30};
+    lumen_status status = operators_open(&options, &run, &error);
+    if (status == LUMEN_ERROR_UNAVAILABLE)
+        skip();
+    if (status != LUMEN_OK)
+        fail_msg("%s", error.message);
+    return run;
+}
+
+layer_loader made_up_loader(operators *run, lumen_error *error)
+{
+    return (layer_loader){
+        .from = &made_up, .run = run, .network = "small", .type = operators_type(run), .error = error};
+}
+
+void assert_run_went_well(const operators *run)
+{
+    lumen_error error = {0};
+    if (operators_status(run, &error) != LUMEN_OK)
+        fail_msg("%s", error.message);
+}

@@ -34,6 +34,21 @@ void write_text(const char *folder, const char *name, const char *text);
 void make_test_folder(char *path, size_t capacity);
 void remove_test_folder(const char *path);
 
+/* How a test runs: where, and in which type. */
+typedef struct setting {
+    const char *device;
+    tensor_type type;
+} setting;
+
+/* Two threads. NULL, after skipping the test, where this build has no such device. */
+operators *open_made_up_device(const setting *how);
+
+/* Loads from made_up, in the type of `run`. */
+layer_loader made_up_loader(operators *run, lumen_error *error);
+
+/* Fails the test when anything went wrong since `run` was opened. */
+void assert_run_went_well(const operators *run);
+
 /* A view of golden data; fails the test when there is none of that name. */
 tensor golden(const char *name);
 

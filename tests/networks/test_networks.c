@@ -12,12 +12,6 @@
 
 #include "made_up.h"
 
-/* How a test runs: where, in which type, and how near it must come. */
-typedef struct setting {
-    const char *device;
-    tensor_type type;
-} setting;
-
 static setting plain_f32 = {"plain", TENSOR_F32};
 static setting cpu_f32 = {"cpu", TENSOR_F32}, cpu_bf16 = {"cpu", TENSOR_BF16};
 
@@ -26,33 +20,6 @@ static void assert_like(const setting *how, const float *values, const float *ex
     const likeness found = compare(values, expected, count);
     if (how->type == TENSOR_F32 ? !(found.relative <= 1e-4) : !(found.cosine >= 0.999))
         fail_msg("%s on %s: relative error %.3g, cosine %.6f", what, how->device, found.relative, found.cosine);
-}
-
-/* NULL, after skipping the test, where this build has no such device. */
-static operators *open_device(const setting *how)
-{
-    operators *run = NULL;
-    lumen_error error = {0};
-    const operators_options options = {.device = how->device, .threads = 2, .type = how->type, .arena_bytes = 1u << 30};
-    lumen_status status = operators_open(&options, &run, &error);
-    if (status == LUMEN_ERROR_UNAVAILABLE)
-        skip();
-    if (status != LUMEN_OK)
-        fail_msg("%s", error.message);
-    return run;
-}
-
-static void assert_went_well(operators *run)
-{
-    lumen_error error = {0};
-    if (operators_status(run, &error) != LUMEN_OK)
-        fail_msg("%s", error.message);
-}
-
-static layer_loader loader(operators *run, lumen_error *error)
-{
-    return (layer_loader){
-        .from = &made_up, .run = run, .network = "small", .type = operators_type(run), .error = error};
 }
 
 static tensor from_golden(operators *run, const char *name)
@@ -72,7 +39,7 @@ static void assert_picture_like(operators *run, const setting *how, const tensor
     tensor expected = golden(name);
     const size_t count = tensor_count(&expected);
     float *values = malloc(count * sizeof *values), *wanted = channels_last(&expected);
-    assert_went_well(run);
+    assert_run_went_well(run);
     assert_int_equal(tensor_count(x), count);
     op_to_f32(run, x, values);
     assert_like(how, values, wanted, count, name);
@@ -85,7 +52,7 @@ static void assert_rows_like(operators *run, const setting *how, const tensor *x
     tensor expected = golden(name);
     const size_t count = tensor_count(&expected);
     float *values = malloc(count * sizeof *values);
-    assert_went_well(run);
+    assert_run_went_well(run);
     assert_int_equal(tensor_count(x), count);
     op_to_f32(run, x, values);
     assert_like(how, values, expected.data, count, name);
@@ -98,8 +65,8 @@ static void text_encoders_say_what_the_reference_says(void **state)
     const setting *how = *state;
     const sdxl_turbo_config config = small_config();
     lumen_error error = {0};
-    operators *run = open_device(how);
-    layer_loader in = loader(run, &error);
+    operators *run = open_made_up_device(how);
+    layer_loader in = made_up_loader(run, &error);
     assert_int_equal(clip_text_load(&config.text[0], &in, &small), LUMEN_OK);
     assert_int_equal(clip_text_load(&config.text[1], &in, &big), LUMEN_OK);
     tensor pooled = {0};
@@ -129,8 +96,8 @@ static void the_unet_sees_the_noise_that_the_reference_sees(void **state)
     const setting *how = *state;
     const sdxl_turbo_config config = small_config();
     lumen_error error = {0};
-    operators *run = open_device(how);
-    layer_loader in = loader(run, &error);
+    operators *run = open_made_up_device(how);
+    layer_loader in = made_up_loader(run, &error);
     assert_int_equal(sdxl_unet_load(&config.unet, &in, &unet), LUMEN_OK);
     tensor context = golden_context(run), pooled = golden("text2.pooled");
     pooled = tensor_make(TENSOR_F32, 2, (size_t[]){1, pooled.sizes[0]}, pooled.data);
@@ -151,8 +118,8 @@ static void the_decoder_paints_what_the_reference_paints(void **state)
     const setting *how = *state;
     const sdxl_turbo_config config = small_config();
     lumen_error error = {0};
-    operators *run = open_device(how);
-    layer_loader in = loader(run, &error);
+    operators *run = open_made_up_device(how);
+    layer_loader in = made_up_loader(run, &error);
     assert_int_equal(sdxl_vae_load(&config.vae, &in, &vae), LUMEN_OK);
     tensor latent = from_golden(run, "vae.latent");
     tensor picture = sdxl_vae_decode(run, &vae, &latent);
@@ -166,13 +133,13 @@ static void a_forward_pass_gives_its_memory_back(void **state)
     const setting *how = *state;
     const sdxl_turbo_config config = small_config();
     lumen_error error = {0};
-    operators *run = open_device(how);
-    layer_loader in = loader(run, &error);
+    operators *run = open_made_up_device(how);
+    layer_loader in = made_up_loader(run, &error);
     assert_int_equal(sdxl_vae_load(&config.vae, &in, &vae), LUMEN_OK);
     tensor latent = from_golden(run, "vae.latent");
     const size_t before = operators_mark(run);
     tensor picture = sdxl_vae_decode(run, &vae, &latent);
-    assert_went_well(run);
+    assert_run_went_well(run);
     const size_t rounded = (tensor_bytes(&picture) + 4095) / 4096 * 4096;
     assert_true(operators_mark(run) - before <= rounded);
     /* What the refusal of too small machines is computed from. */

@@ -15,12 +15,6 @@
 #include "base/random.h"
 #include "made_up_parts.h"
 
-/* How a test runs: where, and in which type. */
-typedef struct setting {
-    const char *device;
-    tensor_type type;
-} setting;
-
 static setting plain_f32 = {"plain", TENSOR_F32};
 static setting cpu_f32 = {"cpu", TENSOR_F32}, cpu_bf16 = {"cpu", TENSOR_BF16};
 
@@ -30,33 +24,6 @@ static void assert_like(const setting *how, const float *values, const char *nam
     const likeness found = compare(values, expected.data, tensor_count(&expected));
     if (how->type == TENSOR_F32 ? !(found.relative <= 1e-4) : !(found.cosine >= cosine))
         fail_msg("%s on %s: relative error %.3g, cosine %.6f", name, how->device, found.relative, found.cosine);
-}
-
-/* NULL, after skipping the test, where this build has no such device. */
-static operators *open_device(const setting *how)
-{
-    operators *run = NULL;
-    lumen_error error = {0};
-    const operators_options options = {.device = how->device, .threads = 2, .type = how->type, .arena_bytes = 1u << 30};
-    lumen_status status = operators_open(&options, &run, &error);
-    if (status == LUMEN_ERROR_UNAVAILABLE)
-        skip();
-    if (status != LUMEN_OK)
-        fail_msg("%s", error.message);
-    return run;
-}
-
-static void assert_went_well(const operators *run)
-{
-    lumen_error error = {0};
-    if (operators_status(run, &error) != LUMEN_OK)
-        fail_msg("%s", error.message);
-}
-
-static layer_loader loader(operators *run, lumen_error *error)
-{
-    return (layer_loader){
-        .from = &made_up, .run = run, .network = "small", .type = operators_type(run), .error = error};
 }
 
 /* (T, C) or (N, T, C) of the golden data in the arena, with three sizes. */
@@ -77,8 +44,8 @@ static operators *open_dit(const setting *how)
 {
     const partcrafter_config config = small_parts_config();
     lumen_error error = {0};
-    operators *run = open_device(how);
-    layer_loader in = loader(run, &error);
+    operators *run = open_made_up_device(how);
+    layer_loader in = made_up_loader(run, &error);
     assert_int_equal(partcrafter_dit_load(&config.dit, &in, &dit), LUMEN_OK);
     tensor tokens = from_golden(run, "dit.image");
     partcrafter_dit_look(run, &dit, &tokens, &image);
@@ -97,7 +64,7 @@ static void predict(operators *run, double timestep, dit_branches branches, cons
         .latents = &latents, .timestep = timestep, .branches = branches, .part_ids = ids};
     tensor result = partcrafter_dit_forward(run, &dit, &image, &input);
     op_to_f32(run, &result, velocity);
-    assert_went_well(run);
+    assert_run_went_well(run);
 }
 
 static void the_dit_gives_the_velocity_of_the_reference_at_each_step(void **state)
@@ -154,7 +121,7 @@ static void a_forward_pass_gives_its_memory_back(void **state)
     const partcrafter_dit_input input = {
         .latents = &latents, .timestep = 1000.0, .branches = DIT_BOTH, .part_ids = part_ids};
     tensor result = partcrafter_dit_forward(run, &dit, &image, &input);
-    assert_went_well(run);
+    assert_run_went_well(run);
     assert_true(operators_mark(run) - before <= (tensor_bytes(&result) + page - 1) / page * page);
     /* What the refusal of too small machines is computed from. */
     const size_t bound = partcrafter_dit_elements(&dit.config, 2 * SMALL_PARTS, SMALL_TOKENS) * element;
@@ -216,8 +183,8 @@ static operators *open_decoder(const setting *how, triposg_part *part)
 {
     const partcrafter_config config = small_parts_config();
     lumen_error error = {0};
-    operators *run = open_device(how);
-    layer_loader in = loader(run, &error);
+    operators *run = open_made_up_device(how);
+    layer_loader in = made_up_loader(run, &error);
     assert_int_equal(triposg_decoder_load(&config.decoder, &in, &decoder), LUMEN_OK);
     tensor latents = from_golden(run, "decoder.latents");
     triposg_decoder_read(run, &decoder, &latents, part);

@@ -15,12 +15,6 @@
 #include "networks/dinov2.h"
 #include "networks/isnet.h"
 
-/* How a test runs: where and in which type. */
-typedef struct setting {
-    const char *device;
-    tensor_type type;
-} setting;
-
 static setting plain_f32 = {"plain", TENSOR_F32};
 static setting cpu_f32 = {"cpu", TENSOR_F32}, cpu_bf16 = {"cpu", TENSOR_BF16};
 
@@ -42,26 +36,6 @@ static dinov2_config small_dinov2(void)
     config.resized = 64;
     config.cropped = 56;
     return config;
-}
-
-/* NULL, after skipping the test, where this build has no such device. */
-static operators *open_device(const setting *how)
-{
-    operators *run = NULL;
-    lumen_error error = {0};
-    const operators_options options = {.device = how->device, .threads = 2, .type = how->type, .arena_bytes = 1u << 30};
-    lumen_status status = operators_open(&options, &run, &error);
-    if (status == LUMEN_ERROR_UNAVAILABLE)
-        skip();
-    if (status != LUMEN_OK)
-        fail_msg("%s", error.message);
-    return run;
-}
-
-static layer_loader loader(operators *run, lumen_error *error)
-{
-    return (layer_loader){
-        .from = &made_up, .run = run, .network = "small", .type = operators_type(run), .error = error};
 }
 
 static void assert_like(operators *run, const setting *how, const tensor *x, const char *name)
@@ -98,8 +72,8 @@ static void isnet_maps_what_the_reference_maps(void **state)
     static isnet network;
     const setting *how = *state;
     lumen_error error = {0};
-    operators *run = open_device(how);
-    layer_loader in = loader(run, &error);
+    operators *run = open_made_up_device(how);
+    layer_loader in = made_up_loader(run, &error);
     assert_int_equal(isnet_load(&small_isnet, &in, &network), LUMEN_OK);
     tensor picture = golden_picture_of(run, "isnet.picture");
     const size_t before = operators_mark(run);
@@ -149,8 +123,8 @@ static void dinov2_says_what_the_reference_says(void **state)
     const setting *how = *state;
     const dinov2_config config = small_dinov2();
     lumen_error error = {0};
-    operators *run = open_device(how);
-    layer_loader in = loader(run, &error);
+    operators *run = open_made_up_device(how);
+    layer_loader in = made_up_loader(run, &error);
     assert_int_equal(dinov2_load(&config, &in, &encoder), LUMEN_OK);
     const tensor pixels = golden("dino.pixels");
     float *patches = patches_of(&pixels, config.patch);
@@ -250,7 +224,7 @@ static lumen_status run_both(operators *run, lumen_error *error)
     static dinov2 encoder;
     static float picture[33 * 33 * 3], patches[16 * 588];
     const dinov2_config config = small_dinov2();
-    layer_loader in = loader(run, error);
+    layer_loader in = made_up_loader(run, error);
     lumen_status status = isnet_load(&small_isnet, &in, &network);
     if (status == LUMEN_OK)
         status = dinov2_load(&config, &in, &encoder);
