@@ -104,9 +104,9 @@ static lumen_status find_painters(const serve_program *program, serve_settings *
         return LUMEN_OK;
     lumen_status status = program->offer_painters(settings->models, painters, error);
     if (status == LUMEN_OK)
-        settings->service.painters = painters;
+        settings->service.networks = painters;
     else
-        settings->service.no_images = error->message;
+        settings->service.no_networks = error->message;
     return status == LUMEN_ERROR_UNAVAILABLE ? LUMEN_OK : status;
 }
 
@@ -127,23 +127,23 @@ int serve_run(const serve_program *program, int count, char **arguments)
     /* Engine processes inherit the environment, and have no use for the key. */
     unsetenv("LUMEN_API_KEY");
 
-    lumen_error error, no_images = {0};
+    lumen_error error, no_networks = {0};
     log_sink *log = NULL;
     host_engines engines = {0}, painters = {0};
     const log_options logging = {.descriptor = STDERR_FILENO, .format = settings.format, .least = settings.level};
     library_opener opener = {.program = program, .concepts = settings.concepts};
     const char *host_arguments[] = {"lumen", "engine-host", settings.concepts != NULL ? settings.concepts : "", NULL};
-    const char *painter_arguments[] = {"lumen", "image-host", settings.models != NULL ? settings.models : "", NULL};
+    const char *network_arguments[] = {"lumen", "image-host", settings.models != NULL ? settings.models : "", NULL};
     if (log_open(&logging, &log, &error) != LUMEN_OK ||
         program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
         result = complain(EXIT_FAILED, "%s", error.message);
-    } else if (find_painters(program, &settings, &painters, &no_images) != LUMEN_OK) {
-        result = complain(EXIT_FAILED, "%s", no_images.message);
+    } else if (find_painters(program, &settings, &painters, &no_networks) != LUMEN_OK) {
+        result = complain(EXIT_FAILED, "%s", no_networks.message);
     } else {
         settings.service.engines = &engines;
         settings.service.program = "/proc/self/exe";
         settings.service.host_arguments = host_arguments;
-        settings.service.painter_arguments = painter_arguments;
+        settings.service.network_arguments = network_arguments;
         settings.service.open_library = open_library;
         settings.service.user = &opener;
         settings.service.log = log;

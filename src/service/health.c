@@ -47,8 +47,8 @@ static json_t *describe_models(service *running, bool reasons, bool *fallback_lo
     json_t *list = json_array();
     *fallback_loaded = false;
     add_models(list, running->hosts, running->options.workers, reasons, fallback_loaded);
-    if (running->image_hosts != NULL)
-        add_models(list, running->image_hosts, 1, reasons, fallback_loaded);
+    if (running->network_hosts != NULL)
+        add_models(list, running->network_hosts, 1, reasons, fallback_loaded);
     return list;
 }
 
@@ -138,10 +138,10 @@ static json_t *describe_queue(service *running, uint64_t *resident)
         *resident += (uint64_t)json_integer_value(json_object_get(worker, "resident_bytes"));
         json_array_append_new(workers, worker);
     }
-    if (running->image_work != NULL) {
+    if (running->network_work != NULL) {
         executor_figures images;
-        executor_read_figures(running->image_work, &images);
-        json_t *worker = describe_worker(running->image_hosts, 0, &images.slot[0]);
+        executor_read_figures(running->network_work, &images);
+        json_t *worker = describe_worker(running->network_hosts, 0, &images.slot[0]);
         *resident += (uint64_t)json_integer_value(json_object_get(worker, "resident_bytes"));
         json_object_set_new(worker, "slot", json_integer(work.slots));
         json_array_append_new(workers, worker);

@@ -39,18 +39,18 @@ static void release_picture(void *user, void *picture)
 lumen_status images_open(service *running, lumen_error *error)
 {
     const service_options *options = &running->options;
-    if (options->painters == NULL || !options->debug_routes)
+    if (options->networks == NULL || !options->debug_routes)
         return LUMEN_OK;
     const host_options hosts = {.program = options->program,
-                                .arguments = options->painter_arguments,
-                                .offered = options->painters,
+                                .arguments = options->network_arguments,
+                                .offered = options->networks,
                                 .slots = 1,
                                 .memory_budget_bytes = options->memory_budget_bytes,
                                 .log = running->log};
-    lumen_status status = host_set_open(&hosts, &running->image_hosts, error);
+    lumen_status status = host_set_open(&hosts, &running->network_hosts, error);
     if (status != LUMEN_OK)
         return status;
-    const executor_options work = {.backend = host_backend(running->image_hosts),
+    const executor_options work = {.backend = host_backend(running->network_hosts),
                                    .hooks = {.user = running,
                                              .admit = service_admit,
                                              .store = store,
@@ -62,7 +62,7 @@ lumen_status images_open(service *running, lumen_error *error)
                                    .queue_max = options->queue_max,
                                    .deadline_seconds = options->request_seconds,
                                    .log = running->log};
-    return executor_open(&work, &running->image_work, error);
+    return executor_open(&work, &running->network_work, error);
 }
 
 /* ---- The route -------------------------------------------------------------------------------------------------- */
@@ -89,14 +89,14 @@ static void answer_no_painter(visit *one)
 {
     service *running = one->service;
     static const double loading_seconds = 5.0, missing_seconds = 60.0;
-    if (running->image_hosts == NULL) {
-        const char *why = running->options.no_images;
+    if (running->network_hosts == NULL) {
+        const char *why = running->options.no_networks;
         answer_error(one, 503, "ModelNotLoadedError", missing_seconds, "%s",
                      why != NULL ? why : "no engine that paints pictures is part of this service");
         return;
     }
     host_report report;
-    host_read_report(running->image_hosts, 0, &report);
+    host_read_report(running->network_hosts, 0, &report);
     const model_report *painter = &report.models[0];
     if (report.model_count > 0 && painter->state == MODEL_FAILED)
         answer_error(one, 503, "ModelNotLoadedError", missing_seconds, "the model %s did not load: %s", painter->name,
@@ -125,8 +125,8 @@ void handle_debug_image(visit *one)
         answer_lumen_error(one, &error);
         return;
     }
-    const host_engines *painters = running->options.painters;
-    if (running->image_hosts == NULL || !host_engine_ready(running->image_hosts, painters->engines[0].name)) {
+    const host_engines *painters = running->options.networks;
+    if (running->network_hosts == NULL || !host_engine_ready(running->network_hosts, painters->engines[0].name)) {
         answer_no_painter(one);
         return;
     }
@@ -139,5 +139,5 @@ void handle_debug_image(visit *one)
                                   .engine = painters->engines[0].name,
                                   .batch_max = 1,
                                   .request = request};
-    generate_wait(one, running->image_work, &order, finish_picture);
+    generate_wait(one, running->network_work, &order, finish_picture);
 }

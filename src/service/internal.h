@@ -77,10 +77,10 @@ struct service {
     cache *shapes;
     host_set *hosts;
     executor *work;
-    tasks *pool;           /* quick: looking up, writing files */
-    tasks *painters;       /* slow: pictures of shapes */
-    host_set *image_hosts; /* NULL: nothing paints */
-    executor *image_work;
+    tasks *pool;             /* quick: looking up, writing files */
+    tasks *painters;         /* slow: pictures of shapes */
+    host_set *network_hosts; /* NULL: nothing paints */
+    executor *network_work;
     job_table *jobs;
 };
 

@@ -201,8 +201,8 @@ static void refresh_models(struct service *running)
 {
     const service_options *options = &running->options;
     unsigned crashes = refresh_models_of(&running->seen, running->hosts, options->engines, options->workers);
-    if (running->image_hosts != NULL)
-        crashes += refresh_models_of(&running->seen, running->image_hosts, options->painters, 1);
+    if (running->network_hosts != NULL)
+        crashes += refresh_models_of(&running->seen, running->network_hosts, options->networks, 1);
     metric_set(running->seen.crashes, (double)crashes);
 }
 

@@ -299,7 +299,7 @@ static void close_rooms(service *running)
     tasks_destroy(running->painters);
     job_table_destroy(running->jobs);
     host_set_close(running->hosts);
-    host_set_close(running->image_hosts);
+    host_set_close(running->network_hosts);
     cache_close(running->shapes);
     lumen_close(running->library);
     pages_close(running);
@@ -420,8 +420,8 @@ bool service_stop(service *running)
      * closed only when no request can ask for it any more. */
     if (running->work != NULL)
         executor_stop(running->work, running->options.drain_seconds);
-    if (running->image_work != NULL)
-        executor_stop(running->image_work,
+    if (running->network_work != NULL)
+        executor_stop(running->network_work,
                       fmax(running->options.drain_seconds - clock_seconds_between(began, clock_now_ns()), 0.0));
     double left = running->options.drain_seconds - clock_seconds_between(began, clock_now_ns());
     if (!http_server_stop(running->http, left > answer_seconds ? left : answer_seconds)) {
@@ -429,7 +429,7 @@ bool service_stop(service *running)
         return false;
     }
     executor_close(running->work, 0.0);
-    executor_close(running->image_work, 0.0);
+    executor_close(running->network_work, 0.0);
     close_rooms(running);
     log_write(log, LOG_INFO, "stopped", LOG_NO_FIELDS);
     return true;

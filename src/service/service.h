@@ -33,6 +33,7 @@ typedef struct service_options {
     const char *allowed_origins; /* separated by commas or blanks; NULL: none */
     const char *trusted_proxies; /* service/client.h; NULL: none */
     size_t body_bytes_max;
+    size_t image_bytes_max; /* of the picture in a request, before it is written as base64; comes on top */
     double rate_limit;        /* requests a minute and client; 0: none */
     double engine_rate_limit; /* those that reach an engine */
     bool debug_routes;
@@ -45,6 +46,7 @@ typedef struct service_options {
     unsigned workers;       /* engine processes; 0: one per core, at most 4 */
     uint32_t queue_max;     /* requests that may wait for an engine */
     double request_seconds; /* the longest that a request may take */
+    double network_seconds; /* the same of one for an engine that runs networks */
     double drain_seconds;
     uint64_t memory_budget_bytes; /* of the models of one engine process; 0: no bound */
 
@@ -52,12 +54,11 @@ typedef struct service_options {
     const host_engines *engines;
     const char *program;
     const char *const *host_arguments;
-    /* What paints the pictures of POST /debug/generate-image: one engine, in one process of its own beside those above,
-     * since its weights are gigabytes. Started only with debug_routes. NULL: there is none, and `no_images` says why
-     * and how to mend it. */
-    const host_engines *painters;
-    const char *const *painter_arguments;
-    const char *no_images;
+    /* Engines that run networks, best first, in one process of their own beside those above, since their weights are
+     * gigabytes; it takes one order at a time. NULL: there are none, and `no_networks` says why and how to mend it. */
+    const host_engines *networks;
+    const char *const *network_arguments;
+    const char *no_networks;
     /* Opens the library that understands requests; it must know the same engines. Called on a thread of the service's.
      */
     lumen_status (*open_library)(void *user, lumen **out, lumen_error *error);
