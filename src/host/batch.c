@@ -15,8 +15,9 @@
 static const double READY_SECONDS = 20.0; /* how long orders wait for a process */
 static const double END_SECONDS = 3.0;    /* how long they wait to learn how it ended */
 static const int LOOK_MILLISECONDS = 20;  /* how often a cancel is looked for */
-static const size_t OUT_BYTES_KEPT = (size_t)1 << 20; /* an order with a picture gives its memory back once it is sent */
-enum { HOPELESS_ENDS = 3 };               /* so many early ends in a row, and orders do not wait */
+static const size_t OUT_BYTES_KEPT = (size_t)1
+                                     << 20; /* an order with a picture gives its memory back once it is sent */
+enum { HOPELESS_ENDS = 3 };                 /* so many early ends in a row, and orders do not wait */
 
 typedef struct batch {
     host_slot *slot;

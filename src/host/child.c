@@ -465,7 +465,7 @@ int host_main(const host_engines *offered, int descriptor)
         const models_options options = {
             .list = offered->models,
             .count = offered->model_count,
-            .budget_bytes = self->message.bytes,
+            .budget_bytes = offered->own_budget ? 0 : self->message.bytes,
             .listener = {.changed = tell_model, .told = tell_line, .user = self},
         };
         lumen_error error;

@@ -59,8 +59,8 @@ typedef enum host_message_kind {
 
 typedef enum host_side { HOST_SIDE_SERVICE, HOST_SIDE_HOST } host_side;
 
-/* A batch of orders. Texts and pictures lie in the reader and are valid until its next call. An order without a text has
- * a picture. */
+/* A batch of orders. Texts and pictures lie in the reader and are valid until its next call. An order without a text
+ * has a picture. */
 typedef struct host_orders {
     uint64_t batch;
     char engine[HOST_ENGINE_NAME_BYTES];
@@ -96,8 +96,8 @@ typedef struct host_message {
 
 void host_write_start(buffer *out, uint64_t budget_bytes);
 
-/* False, with nothing written, when a text, a name or the pictures are longer than the protocol bears, when an order has
- * neither text nor picture, or a number that is none. */
+/* False, with nothing written, when a text, a name or the pictures are longer than the protocol bears, when an order
+ * has neither text nor picture, or a number that is none. */
 bool host_write_orders(buffer *out, uint64_t batch, const char *engine, const lumen_request *requests, uint32_t count);
 void host_write_cancel(buffer *out, uint64_t batch, uint32_t index);
 void host_write_hello(buffer *out, const char *version);
@@ -125,8 +125,8 @@ typedef struct host_reader {
     char fault[128]; /* why, once HOST_READ_WRONG came */
 } host_reader;
 
-/* Takes little memory: for a long frame it takes more as its bytes come, and gives that back after it. False: memory ran
- * out. */
+/* Takes little memory: for a long frame it takes more as its bytes come, and gives that back after it. False: memory
+ * ran out. */
 bool host_reader_open(host_reader *reader, host_side side);
 void host_reader_close(host_reader *reader); /* also one that is all zeros */
 void host_reader_reset(host_reader *reader); /* forgets what had come */

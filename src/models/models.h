@@ -14,8 +14,8 @@
  * first, and never one that is in use. Acquiring waits until the model is there. A load that failed is tried again
  * later, ever more rarely. After each load the memory that it took, the total and what is free are told.
  *
- * An engine may load and give back by itself, as it works: the load of such a model makes sure that it can be loaded, and
- * says 0 bytes. Then it is *staged*: it is there, holds nothing now, and is never released for another.
+ * An engine may load and give back by itself, as it works: the load of such a model makes sure that it can be loaded,
+ * and says 0 bytes. Then it is *staged*: it is there, holds nothing now, and is never released for another.
  *
  * All functions may be called from any thread. All loading and unloading happens on the room's thread, so that a
  * model's functions never run at once.
@@ -54,7 +54,8 @@ typedef struct model_report {
     char name[MODEL_NAME_BYTES];
     model_state state;
     bool fallback;
-    bool available; /* loaded, staged, or comes when it is acquired; false until its first turn has come, and after a failure */
+    bool available; /* loaded, staged, or comes when it is acquired; false until its first turn has come, and after a
+                       failure */
     uint64_t bytes; /* as measured at the last load, 0 while it is staged; before, the estimate */
     double load_seconds;
     uint32_t users;   /* acquired now */
