@@ -35,8 +35,9 @@
  * docs/naming.md has the cost, and how often the names are right.
  *
  * Pure functions of their arguments, no global state: any number of threads may call them, each with arenas of its own.
- * The same input gives the same names. Meshes are only read; normals, attachments and colors need not be there, and
- * triangles marked hidden are left out.
+ * The same input gives the same names. Meshes are only read; normals, attachments and colors need not be there.
+ * Triangles marked hidden are left out. Where no generated part has such marks they are taken for closed bodies, inner
+ * skin and all, and so are then the reference's.
  */
 #ifndef LUMEN_NAMING_NAMING_H
 #define LUMEN_NAMING_NAMING_H

@@ -432,8 +432,7 @@ static void causal_attention_sees_no_later_token_and_masks_are_added(void **stat
         &(attention_case){.pictures = 1, .tokens = 9, .keys = 1100, .channels = 64, .heads = 1, .masked = true});
 }
 
-/* ---- The rest ------------------------------------------------------------------------------------------------------
- */
+/* ---- The rest ------------------------------------------------------------------------------------------ */
 
 static tensor apply_activation(operators *run, const void *given)
 {
