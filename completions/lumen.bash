@@ -8,9 +8,9 @@ _lumen_image_options='-o --raw --steps --seed --size --latents --models --thread
     --quiet --help'
 _lumen_cutout_options='-o --mask --models --threads --precision --quiet --help'
 _lumen_serve_options='--address --port --port-file --api-key-file --allowed-origins --trusted-proxies --rate-limit
-    --engine-rate-limit --max-body-bytes --cache-dir --cache-max-bytes --memory-cache-bytes --memory-cache-items
-    --workers --threads --queue-limit --request-seconds --drain-seconds --memory-budget --concepts --models
-    --debug-routes --log-format --log-level --help'
+    --engine-rate-limit --max-body-bytes --image-limit --cache-dir --cache-max-bytes --memory-cache-bytes
+    --memory-cache-items --workers --threads --queue-limit --request-seconds --network-timeout --drain-seconds
+    --memory-budget --concepts --models --debug-routes --log-format --log-level --help'
 _lumen_pregenerate_options='--server --wait --cache-dir --concepts --parallel --quality --points --seed --quiet --help'
 _lumen_pull_options='--accept-licence --models --hub --catalog --list --verify --offline --parallel --attempts
     --stall-seconds --quiet --help'

@@ -42,7 +42,11 @@ static uint64_t take(host_side side, const host_message *message)
         for (uint32_t i = 0; i < message->orders.count; i++) {
             const lumen_request *one = &message->orders.requests[i];
             require(one->quality <= LUMEN_QUALITY_HIGH && one->engine == NULL && one->progress == NULL);
-            hash = hash_text(hash, one->text);
+            require(one->extraction <= LUMEN_EXTRACTION_REFERENCE && one->guidance >= 0.0f && one->guidance <= 1e6f);
+            require((one->image != NULL) == (one->image_size > 0) && one->image_size <= HOST_IMAGES_BYTES_MAX);
+            require(one->text != NULL || one->image != NULL);
+            hash = one->text != NULL ? hash_text(hash, one->text) : hash;
+            hash = one->image != NULL ? fnv1a(hash, one->image, one->image_size) : hash;
             hash = one->verb != NULL ? hash_text(hash, one->verb) : hash;
         }
         break;

@@ -4,18 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/model_folder.h"
 #include "cli/progress.h"
 #include "cli/values.h"
 #include "files/files.h"
 #include "networks/rmbg.h"
-#include "weights/weights.h"
 
-enum { THREADS_MAX = 1024, PATH_BYTES = 4096, PERCENT = 100, COLORS = 3 };
+enum { THREADS_MAX = 1024, PERCENT = 100, COLORS = 3 };
 
 static const char help[] =
     "lumen cutout IN -o OUT.png : cut out what a picture shows and put it on white, as shapes are made from it\n"
@@ -95,35 +94,6 @@ static int read_options(int count, char **arguments, cutout_options *options)
     return EXIT_DONE;
 }
 
-/* ---- Where the model is ---------------------------------------------------------------------------------- */
-
-/* --models may name the model itself; otherwise it, or the usual folder, holds the models by name. */
-static lumen_status find_model(const char *models, char path[PATH_BYTES], lumen_error *error)
-{
-    char inner[PATH_BYTES];
-    struct stat facts;
-    if (models != NULL) {
-        if (strlen(models) >= PATH_BYTES)
-            return lumen_fail(error, LUMEN_ERROR_INVALID, "--models %.60s... is too long; shorten it", models);
-        const int length = snprintf(inner, sizeof inner, "%s/model.safetensors", models);
-        const bool folder = length > 0 && (size_t)length < sizeof inner && stat(inner, &facts) == 0;
-        if (folder || (stat(models, &facts) == 0 && !S_ISDIR(facts.st_mode))) {
-            memcpy(path, models, strlen(models) + 1);
-            return LUMEN_OK;
-        }
-    }
-    weights_state state;
-    lumen_status status = weights_look(weights_model_of("rmbg-1.4"), models, &state, error);
-    if (status != LUMEN_OK)
-        return status;
-    if (state.missing > 0)
-        return lumen_fail(error, LUMEN_ERROR_UNAVAILABLE,
-                          "RMBG-1.4 is not in %.200s (%.2f GB are missing); get it with: lumen pull rmbg-1.4",
-                          state.folder, (double)state.bytes_missing / 1e9);
-    memcpy(path, state.folder, sizeof state.folder);
-    return LUMEN_OK;
-}
-
 /* ---- The command ----------------------------------------------------------------------------------------- */
 
 static bool show_progress(void *user, const char *stage, double fraction)
@@ -136,7 +106,7 @@ static bool show_progress(void *user, const char *stage, double fraction)
 static lumen_status cut(const cutout_options *options, picture_photograph *photograph, rmbg_cut *out,
                         lumen_error *error)
 {
-    char path[PATH_BYTES];
+    char path[MODEL_FOLDER_BYTES];
     progress_bar bar;
     rmbg *model = NULL;
     lumen_status status = cutout_reduce(photograph, error);
@@ -144,7 +114,7 @@ static lumen_status cut(const cutout_options *options, picture_photograph *photo
         return status;
     if (cutout_alpha_tells(photograph))
         return rmbg_cut_out_with(NULL, NULL, photograph, out, error);
-    status = find_model(options->models, path, error);
+    status = model_folder_find("rmbg-1.4", options->models, path, error);
     progress_open(&bar, PERCENT, !options->quiet);
     const rmbg_options how = {.path = path,
                               .threads = options->threads,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/image_model.h"
 #include "cli/interrupt.h"
+#include "cli/model_folder.h"
 #include "cli/progress.h"
 #include "cli/values.h"
 #include "files/files.h"
@@ -235,7 +235,7 @@ static lumen_status paint(const image_options *options, const char *prompt, cons
 static int run(const image_options *options)
 {
     static words_phrase phrase;
-    char path[IMAGE_MODEL_PATH_BYTES];
+    char path[MODEL_FOLDER_BYTES];
     given_noise noise = {0};
     sdxl_turbo *model = NULL;
     picture_image picture = {0};
@@ -249,7 +249,7 @@ static int run(const image_options *options)
     if (status == LUMEN_OK && options->latents != NULL)
         status = read_latents(options, &noise, &error);
     if (status == LUMEN_OK)
-        status = image_model_find(options->models, path, &error);
+        status = model_folder_find("sdxl-turbo", options->models, path, &error);
     const sdxl_turbo_options opening = {.path = path,
                                         .threads = options->threads,
                                         .type = options->type,

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/image_engine.h"
 #include "cli/serve.h"
 #include "host/lumen_engines.h"
+#include "weights/weights.h"
 
 static const char help[] =
     "lumen: say a word, and see it take shape\n"
@@ -36,8 +36,9 @@ typedef struct command {
 
 static const serve_program program = {.offer = lumen_engines_offer,
                                       .open_library = lumen_engines_open_library,
-                                      .offer_painters = image_engine_offer,
-                                      .withdraw_painters = image_engine_withdraw};
+                                      .offer_networks = lumen_networks_offer,
+                                      .withdraw_networks = lumen_networks_withdraw,
+                                      .find_models = weights_folder};
 
 static int command_serve(int count, char **arguments)
 {
@@ -50,9 +51,9 @@ static int command_engine_host(int count, char **arguments)
     return serve_host(&program, count, arguments);
 }
 
-static int command_image_host(int count, char **arguments)
+static int command_network_host(int count, char **arguments)
 {
-    return serve_painter(&program, count, arguments);
+    return serve_networks(&program, count, arguments);
 }
 
 static const command commands[] = {
@@ -66,7 +67,7 @@ static const command commands[] = {
     {"models", command_models},
     {"preflight", command_preflight},
     {"engine-host", command_engine_host},
-    {"image-host", command_image_host},
+    {"network-host", command_network_host},
 };
 
 static const command *find_command(const char *name)

@@ -3,6 +3,7 @@
 #include "cli/serve.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,13 +61,14 @@ static bool write_port(const char *path, uint16_t port)
 
 typedef struct library_opener {
     const serve_program *program;
-    const char *concepts;
+    const char *concepts, *models; /* NULL: none */
+    uint64_t memory_budget;
 } library_opener;
 
 static lumen_status open_library(void *user, lumen **out, lumen_error *error)
 {
     const library_opener *opener = user;
-    return opener->program->open_library(opener->concepts, out, error);
+    return opener->program->open_library(opener->concepts, opener->models, opener->memory_budget, out, error);
 }
 
 static int run(serve_settings *settings, log_sink *log)
@@ -96,17 +98,31 @@ static int run(serve_settings *settings, log_sink *log)
     return result;
 }
 
-/* The pictures' engine, where its weights are; else why not. Looked for only where it can be asked for. */
-static lumen_status find_painters(const serve_program *program, serve_settings *settings, host_engines *painters,
-                                  lumen_error *error)
+/* Where models are, and what of them can be offered; without weights the service runs too, and says why. */
+typedef struct networks_found {
+    char models[4096]; /* the folder; "": this program has no use for one */
+    char budget[32];   /* as an argument */
+    host_engines offered;
+    lumen_error why; /* there are none */
+} networks_found;
+
+static lumen_status find_networks(const serve_program *program, serve_settings *settings, networks_found *found)
 {
-    if (program->offer_painters == NULL || !settings->service.debug_routes)
+    if (program->offer_networks == NULL)
         return LUMEN_OK;
-    lumen_status status = program->offer_painters(settings->models, painters, error);
+    snprintf(found->budget, sizeof found->budget, "%" PRIu64, settings->service.memory_budget_bytes);
+    lumen_status status = program->find_models(settings->models, found->models, sizeof found->models, &found->why);
+    const lumen_networks_options options = {.models = found->models,
+                                            .concepts = settings->concepts,
+                                            .memory_budget = settings->service.memory_budget_bytes};
     if (status == LUMEN_OK)
-        settings->service.networks = painters;
+        status = program->offer_networks(&options, &found->offered, &found->why);
     else
-        settings->service.no_networks = error->message;
+        found->models[0] = '\0';
+    if (status == LUMEN_OK)
+        settings->service.networks = &found->offered;
+    else
+        settings->service.no_networks = found->why.message;
     return status == LUMEN_ERROR_UNAVAILABLE ? LUMEN_OK : status;
 }
 
@@ -127,19 +143,24 @@ int serve_run(const serve_program *program, int count, char **arguments)
     /* Engine processes inherit the environment, and have no use for the key. */
     unsetenv("LUMEN_API_KEY");
 
-    lumen_error error, no_networks = {0};
+    lumen_error error;
     log_sink *log = NULL;
-    host_engines engines = {0}, painters = {0};
+    host_engines engines = {0};
+    networks_found networks = {0};
     const log_options logging = {.descriptor = STDERR_FILENO, .format = settings.format, .least = settings.level};
-    library_opener opener = {.program = program, .concepts = settings.concepts};
-    const char *host_arguments[] = {"lumen", "engine-host", settings.concepts != NULL ? settings.concepts : "", NULL};
-    const char *network_arguments[] = {"lumen", "image-host", settings.models != NULL ? settings.models : "", NULL};
+    const char *const concepts = settings.concepts != NULL ? settings.concepts : "";
+    const char *host_arguments[] = {"lumen", "engine-host", concepts, NULL};
+    const char *network_arguments[] = {"lumen", "network-host", networks.models, networks.budget, concepts, NULL};
     if (log_open(&logging, &log, &error) != LUMEN_OK ||
         program->offer(settings.concepts, &engines, &error) != LUMEN_OK) {
         result = complain(EXIT_FAILED, "%s", error.message);
-    } else if (find_painters(program, &settings, &painters, &no_networks) != LUMEN_OK) {
-        result = complain(EXIT_FAILED, "%s", no_networks.message);
+    } else if (find_networks(program, &settings, &networks) != LUMEN_OK) {
+        result = complain(EXIT_FAILED, "%s", networks.why.message);
     } else {
+        library_opener opener = {.program = program,
+                                 .concepts = settings.concepts,
+                                 .models = networks.models[0] != '\0' ? networks.models : NULL,
+                                 .memory_budget = settings.service.memory_budget_bytes};
         settings.service.engines = &engines;
         settings.service.program = "/proc/self/exe";
         settings.service.host_arguments = host_arguments;
@@ -150,53 +171,60 @@ int serve_run(const serve_program *program, int count, char **arguments)
         result = run(&settings, log);
     }
     lumen_engines_withdraw(&engines);
-    if (program->withdraw_painters != NULL)
-        program->withdraw_painters(&painters);
+    if (program->withdraw_networks != NULL)
+        program->withdraw_networks(&networks.offered);
     log_close(log);
     serve_options_free(&settings);
     return result;
 }
 
-/* ---- The host
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- The hosts ------------------------------------------------------------------------------------------------- */
 
-/* The socket to the service, the last of three arguments; -1 after a complaint. */
-static int read_descriptor(int count, char **arguments)
+/* The socket to the service, the last of `wanted` arguments; -1 after a complaint. */
+static int read_descriptor(int wanted, int count, char **arguments)
 {
     char *end = NULL;
-    long descriptor = count == 3 ? strtol(arguments[2], &end, 10) : -1;
+    long descriptor = count == wanted ? strtol(arguments[wanted - 1], &end, 10) : -1;
     if (descriptor >= 0 && descriptor <= INT_MAX && *end == '\0')
         return (int)descriptor;
     complain(EXIT_USAGE, "%s is started by lumen serve, not by hand", arguments[0]);
     return -1;
 }
 
+static const char *text_or_null(const char *argument)
+{
+    return argument[0] != '\0' ? argument : NULL;
+}
+
 int serve_host(const serve_program *program, int count, char **arguments)
 {
+    enum { CONCEPTS = 1, ARGUMENTS = 3 };
     lumen_error error;
     host_engines engines;
-    const int descriptor = read_descriptor(count, arguments);
+    const int descriptor = read_descriptor(ARGUMENTS, count, arguments);
     if (descriptor < 0)
         return EXIT_USAGE;
-    const char *concepts = arguments[1][0] != '\0' ? arguments[1] : NULL;
-    if (program->offer(concepts, &engines, &error) != LUMEN_OK)
+    if (program->offer(text_or_null(arguments[CONCEPTS]), &engines, &error) != LUMEN_OK)
         return complain(EXIT_FAILED, "%s", error.message);
     int status = host_main(&engines, descriptor);
     lumen_engines_withdraw(&engines);
     return status;
 }
 
-int serve_painter(const serve_program *program, int count, char **arguments)
+int serve_networks(const serve_program *program, int count, char **arguments)
 {
+    enum { MODELS = 1, BUDGET, CONCEPTS, ARGUMENTS = 5 };
     lumen_error error;
-    host_engines painters;
-    const int descriptor = read_descriptor(count, arguments);
+    host_engines networks;
+    const int descriptor = read_descriptor(ARGUMENTS, count, arguments);
     if (descriptor < 0)
         return EXIT_USAGE;
-    const char *folder = arguments[1][0] != '\0' ? arguments[1] : NULL;
-    if (program->offer_painters(folder, &painters, &error) != LUMEN_OK)
+    const lumen_networks_options options = {.models = arguments[MODELS],
+                                            .concepts = text_or_null(arguments[CONCEPTS]),
+                                            .memory_budget = strtoull(arguments[BUDGET], NULL, 10)};
+    if (program->offer_networks(&options, &networks, &error) != LUMEN_OK)
         return complain(EXIT_FAILED, "%s", error.message);
-    int status = host_main(&painters, descriptor);
-    program->withdraw_painters(&painters);
+    int status = host_main(&networks, descriptor);
+    program->withdraw_networks(&networks);
     return status;
 }

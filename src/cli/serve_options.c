@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "host/protocol.h"
 #include "service/secret.h"
 
 /* ---- The table -------------------------------------------------------------------------------------------------- */
@@ -34,6 +35,7 @@ enum {
     RATE_LIMIT,
     ENGINE_RATE_LIMIT,
     MAX_BODY_BYTES,
+    IMAGE_LIMIT,
     CACHE_DIR,
     CACHE_MAX_BYTES,
     MEMORY_CACHE_BYTES,
@@ -42,6 +44,7 @@ enum {
     THREADS,
     QUEUE_LIMIT,
     REQUEST_SECONDS,
+    NETWORK_TIMEOUT,
     DRAIN_SECONDS,
     MEMORY_BUDGET,
     CONCEPTS,
@@ -66,6 +69,8 @@ static const setting settings_table[SETTINGS] = {
     [ENGINE_RATE_LIMIT] = {"engine-rate-limit", "N", COUNT, "60", 0, 1e9,
                            "those of them that reach an engine; 0: no limit"},
     [MAX_BODY_BYTES] = {"max-body-bytes", "N", BYTES, "64K", 256, 1 << 30, "the largest request body"},
+    [IMAGE_LIMIT] = {"image-limit", "N", BYTES, "8M", 1024, HOST_IMAGES_BYTES_MAX,
+                     "the largest picture in a request, on top of that"},
     [CACHE_DIR] = {"cache-dir", "DIR", TEXT, NULL, 0, 0,
                    "where shapes are kept; 'none': in memory alone; usually ~/.cache/lumen"},
     [CACHE_MAX_BYTES] = {"cache-max-bytes", "N", BYTES, "2G", 1 << 20, 1e15, "bound of the shapes on disk"},
@@ -75,12 +80,14 @@ static const setting settings_table[SETTINGS] = {
     [THREADS] = {"threads", "N", COUNT, "0", 0, 8, "of the HTTP server; 0: two per core, at most 8"},
     [QUEUE_LIMIT] = {"queue-limit", "N", COUNT, "1024", 1, 1e6, "requests that may wait for an engine"},
     [REQUEST_SECONDS] = {"request-seconds", "N", SECONDS, "300", 0.1, 86400, "the longest that a request may take"},
+    [NETWORK_TIMEOUT] = {"network-timeout", "N", SECONDS, "1800", 1, 604800, "the same, where networks make the shape"},
     [DRAIN_SECONDS] = {"drain-seconds", "N", SECONDS, "30", 0, 86400, "after SIGTERM, for what is under way"},
-    [MEMORY_BUDGET] = {"memory-budget", "N", BYTES, "0", 0, 1e15, "for the models of an engine process; 0: no bound"},
+    [MEMORY_BUDGET] = {"memory-budget", "N", BYTES, "0", 0, 1e15,
+                       "for the models of an engine process, and for networks; 0: none"},
     [CONCEPTS] = {"concepts", "FILE", TEXT, NULL, 0, 0,
                   "read more shapes from FILE, in the language of docs/sculpting.md"},
     [MODELS] = {"models", "FOLDER", TEXT, NULL, 0, 0,
-                "where the models are, for /debug/generate-image; usually ~/.local/share/lumen/models"},
+                "where the models of networks are; usually ~/.local/share/lumen/models"},
     [DEBUG_ROUTES] = {"debug-routes", NULL, SWITCH, NULL, 0, 0, "offer /debug/generate-image and /debug/generate-mesh"},
     [LOG_FORMAT] = {"log-format", "FORMAT", TEXT, "auto", 0, 0, "json, text, or auto: text on a terminal"},
     [LOG_LEVEL] = {"log-level", "LEVEL", TEXT, "info", 0, 0, "debug, info, warning or error"},
@@ -276,6 +283,7 @@ int serve_options_read(int count, char **arguments, serve_settings *settings)
     into->allowed_origins = values[ALLOWED_ORIGINS];
     into->trusted_proxies = values[TRUSTED_PROXIES];
     into->body_bytes_max = (size_t)numbers[MAX_BODY_BYTES];
+    into->image_bytes_max = (size_t)numbers[IMAGE_LIMIT];
     into->rate_limit = numbers[RATE_LIMIT];
     into->engine_rate_limit = numbers[ENGINE_RATE_LIMIT];
     into->debug_routes = values[DEBUG_ROUTES] != NULL && is_true(values[DEBUG_ROUTES]);
@@ -286,6 +294,7 @@ int serve_options_read(int count, char **arguments, serve_settings *settings)
     into->workers = (unsigned)numbers[WORKERS];
     into->queue_max = (uint32_t)numbers[QUEUE_LIMIT];
     into->request_seconds = numbers[REQUEST_SECONDS];
+    into->network_seconds = numbers[NETWORK_TIMEOUT];
     into->drain_seconds = numbers[DRAIN_SECONDS];
     into->memory_budget_bytes = (uint64_t)numbers[MEMORY_BUDGET];
     return EXIT_DONE;

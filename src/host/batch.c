@@ -15,7 +15,9 @@
 static const double READY_SECONDS = 20.0; /* how long orders wait for a process */
 static const double END_SECONDS = 3.0;    /* how long they wait to learn how it ended */
 static const int LOOK_MILLISECONDS = 20;  /* how often a cancel is looked for */
-enum { HOPELESS_ENDS = 3 };               /* so many early ends in a row, and orders do not wait */
+static const size_t OUT_BYTES_KEPT = (size_t)1
+                                     << 20; /* an order with a picture gives its memory back once it is sent */
+enum { HOPELESS_ENDS = 3 };                 /* so many early ends in a row, and orders do not wait */
 
 typedef struct batch {
     host_slot *slot;
@@ -187,6 +189,11 @@ static bool send_words(batch *mine)
         slot->out_sent += (size_t)sent;
     }
     slot->out.size = slot->out_sent = 0;
+    if (slot->out.capacity > OUT_BYTES_KEPT) {
+        size_t limit = slot->out.limit;
+        buffer_close(&slot->out);
+        buffer_open(&slot->out, limit);
+    }
     return true;
 }
 
@@ -300,8 +307,9 @@ void host_run(void *self, uint32_t index, executor_work *const *works, size_t co
         return;
     char fault[128];
     if (!write_orders(&mine)) {
-        lumen_fail(&error, LUMEN_ERROR_INVALID, "the text is longer than %d bytes, or memory ran out",
-                   HOST_TEXT_BYTES - 1);
+        lumen_fail(&error, LUMEN_ERROR_INVALID,
+                   "the text is longer than %d bytes, the picture than %d, a number is none, or memory ran out",
+                   HOST_TEXT_BYTES - 1, HOST_IMAGES_BYTES_MAX);
         finish_all(&mine, &error);
         give_back(&mine);
     } else if (talk(&mine, fault, sizeof fault)) {

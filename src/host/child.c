@@ -36,7 +36,7 @@ struct host;
 typedef struct order {
     struct host *of;
     uint32_t index;
-    lumen_request request; /* its texts are ours */
+    lumen_request request; /* its texts and its picture are ours */
     bool cancelled;        /* under the reading lock, like all below */
     char stage[EXECUTOR_STAGE_BYTES];
     double told_at;
@@ -331,19 +331,34 @@ static void work(host *self, const char *name)
     models_release(self->all, engine->models, model_count);
 }
 
-/* Copies the texts: more messages come while the orders are worked on. */
+static void *copy_bytes(const void *bytes, size_t size)
+{
+    void *copy = malloc(size);
+    if (copy != NULL)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+/* Copies what `from` points to. False: memory ran out; what was copied is the order's all the same. */
+static bool keep_order(const lumen_request *from, lumen_request *into)
+{
+    *into = *from;
+    into->text = from->text != NULL ? strdup(from->text) : NULL;
+    into->verb = from->verb != NULL ? strdup(from->verb) : NULL;
+    into->image = from->image != NULL ? copy_bytes(from->image, from->image_size) : NULL;
+    return (from->text == NULL) == (into->text == NULL) && (from->verb == NULL) == (into->verb == NULL) &&
+           (from->image == NULL) == (into->image == NULL);
+}
+
+/* More messages come while the orders are worked on. */
 static bool keep_orders(host *self, const host_orders *orders)
 {
     bool kept = true;
     self->batch = orders->batch;
     self->count = orders->count;
     for (uint32_t i = 0; i < orders->count; i++) {
-        const lumen_request *from = &orders->requests[i];
-        self->orders[i] = (order){.of = self, .index = i, .request = *from};
-        self->orders[i].request.text = strdup(from->text);
-        self->orders[i].request.verb = from->verb != NULL ? strdup(from->verb) : NULL;
-        kept = kept && self->orders[i].request.text != NULL &&
-               (from->verb == NULL) == (self->orders[i].request.verb == NULL);
+        self->orders[i] = (order){.of = self, .index = i};
+        kept = keep_order(&orders->requests[i], &self->orders[i].request) && kept;
     }
     return kept;
 }
@@ -351,8 +366,10 @@ static bool keep_orders(host *self, const host_orders *orders)
 static void forget_orders(host *self)
 {
     for (uint32_t i = 0; i < self->count; i++) {
-        free((char *)self->orders[i].request.text);
-        free((char *)self->orders[i].request.verb);
+        lumen_request *one = &self->orders[i].request;
+        free((char *)(uintptr_t)one->text);
+        free((char *)(uintptr_t)one->verb);
+        free((void *)(uintptr_t)one->image);
     }
     self->count = 0;
 }
@@ -448,7 +465,7 @@ int host_main(const host_engines *offered, int descriptor)
         const models_options options = {
             .list = offered->models,
             .count = offered->model_count,
-            .budget_bytes = self->message.bytes,
+            .budget_bytes = offered->own_budget ? 0 : self->message.bytes,
             .listener = {.changed = tell_model, .told = tell_line, .user = self},
         };
         lumen_error error;

@@ -53,6 +53,7 @@ typedef struct host_engines {
     size_t model_count;
     const host_engine *engines; /* best first: "auto" takes the first whose models are loaded */
     size_t engine_count;
+    bool own_budget; /* the models see to the budget of memory themselves: the host's does not bound them */
 } host_engines;
 
 /* ---- The side of the service ---------------------------------------------------------------------------------- */
@@ -67,7 +68,7 @@ typedef struct host_options {
         *arguments; /* NULL-terminated, argv[0] first; the descriptor's number is appended; texts live on */
     const host_engines *offered; /* what the other side will offer too; lives as long as the set */
     uint32_t slots;
-    uint64_t memory_budget_bytes; /* of the models of one host; 0: no bound */
+    uint64_t memory_budget_bytes; /* of the models of one host, unless own_budget; 0: no bound */
     log_sink *log;
     /* What is loaded has changed somewhere. From a thread of the hosts'. May be NULL. */
     void (*changed)(void *user);

@@ -61,13 +61,16 @@ static lumen_status read_text(const char *path, char **text, lumen_error *error)
     return status;
 }
 
-lumen_status lumen_engines_open_library(const char *concepts, lumen **out, lumen_error *error)
+lumen_status lumen_engines_open_library(const char *concepts, const char *folder, uint64_t memory_budget, lumen **out,
+                                        lumen_error *error)
 {
     char *text = NULL;
     *out = NULL;
     lumen_status status = concepts != NULL ? read_text(concepts, &text, error) : LUMEN_OK;
+    const lumen_options options = {
+        .concepts = text, .concepts_name = concepts, .models = folder, .memory_budget = memory_budget};
     if (status == LUMEN_OK)
-        status = lumen_open(&(lumen_options){.concepts = text, .concepts_name = concepts}, out, error);
+        status = lumen_open(&options, out, error);
     free(text);
     return status;
 }
@@ -78,7 +81,7 @@ static lumen_status load_library(void *self, uint64_t *bytes, lumen_error *error
 {
     engine_table *table = self;
     uint64_t before = process_resident_bytes();
-    lumen_status status = lumen_engines_open_library(table->concepts, &table->library, error);
+    lumen_status status = lumen_engines_open_library(table->concepts, NULL, 0, &table->library, error);
     if (status == LUMEN_OK && table->more.add != NULL)
         status = table->more.add(table->library, error);
     if (status != LUMEN_OK) {

@@ -3,14 +3,13 @@
  *
  *     host_engines engines;
  *     status = lumen_engines_offer(concepts, &engines, &error);         // a table: nothing is loaded yet
- *     ... the service:  hosts.offered = &engines;  lumen_engines_open_library(concepts, &library, &error);
+ *     ... the service:  hosts.offered = &engines;  lumen_engines_open_library(concepts, models, 0, &library, ...);
  *     ... the host:     exit_status = host_main(&engines, descriptor);
  *     lumen_engines_withdraw(&engines);
  *
  * Both sides make the same table. It holds one model, "procedural", which is an open liblumen, and the engine of that
- * name. An engine that runs networks gets its models and its line in the lists of lumen_engines.c; it will stand before
- * "procedural", as "auto" takes the first whose models are loaded. A program may offer further engines that work
- * through liblumen: the tests do.
+ * name. The engines that run networks have a process and a table of their own (lumen_networks.h). A program may offer
+ * further engines that work through liblumen: the tests do.
  *
  * `concepts` is the path of a file of more shapes (docs/sculpting.md), or NULL; it lives as long as the table.
  */
@@ -36,8 +35,10 @@ lumen_status lumen_engines_offer_more(const char *concepts, const lumen_engines_
 /* Gives back a table of either. */
 void lumen_engines_withdraw(host_engines *offered);
 
-/* Opens a library that knows the shapes of `concepts`. Errors: LUMEN_ERROR_IO (the file), LUMEN_ERROR_INVALID (what it
- * holds), LUMEN_ERROR_MEMORY. */
-lumen_status lumen_engines_open_library(const char *concepts, lumen **out, lumen_error *error);
+/* Opens a library that knows the shapes of `concepts` and the engines whose weights are in `folder` (NULL:
+ * none that runs networks), which may take `memory_budget` bytes (0: what is free); nothing of them is loaded or read.
+ * Errors: LUMEN_ERROR_IO (the file), LUMEN_ERROR_INVALID (what it holds), LUMEN_ERROR_MEMORY. */
+lumen_status lumen_engines_open_library(const char *concepts, const char *folder, uint64_t memory_budget, lumen **out,
+                                        lumen_error *error);
 
 #endif

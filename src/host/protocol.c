@@ -10,7 +10,10 @@
 #include "words/unicode.h"
 
 /* Small frames are received many at a time. */
-static const size_t SERVICE_READER_BYTES = (size_t)64 << 10;
+static const size_t READER_BYTES = (size_t)64 << 10;
+
+/* Far beyond every guidance that an engine takes: what is more is no number for it. */
+static const double GUIDANCE_MAX = 1e6;
 
 /* ---- Writing -------------------------------------------------------------------------------------------------- */
 
@@ -61,30 +64,64 @@ void host_write_start(buffer *out, uint64_t budget_bytes)
     end(out, head);
 }
 
+static bool is_bearable(const lumen_request *one)
+{
+    const char *const texts[] = {one->text, one->verb};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i] != NULL && strlen(texts[i]) >= HOST_TEXT_BYTES)
+            return false;
+    if (one->text == NULL && one->image == NULL)
+        return false;
+    if (one->image != NULL && (one->image_size == 0 || one->image_size > HOST_IMAGES_BYTES_MAX))
+        return false;
+    return one->quality <= LUMEN_QUALITY_HIGH && one->extraction <= LUMEN_EXTRACTION_REFERENCE &&
+           one->guidance >= 0.0f && (double)one->guidance <= GUIDANCE_MAX;
+}
+
+static void write_optional_text(buffer *out, const char *text)
+{
+    buffer_u8(out, text != NULL);
+    if (text != NULL)
+        write_text(out, text, strlen(text));
+}
+
+static void write_order(buffer *out, const lumen_request *one)
+{
+    buffer_u32(out, (uint32_t)one->quality);
+    buffer_u32(out, one->num_parts);
+    buffer_u32(out, one->points);
+    write_u64(out, one->seed);
+    buffer_u32(out, one->image_steps);
+    buffer_u32(out, one->steps);
+    buffer_u32(out, one->tokens);
+    buffer_f32(out, one->guidance);
+    buffer_u32(out, (uint32_t)one->extraction);
+    write_optional_text(out, one->text);
+    write_optional_text(out, one->verb);
+    const uint32_t image_size = one->image != NULL ? (uint32_t)one->image_size : 0;
+    buffer_u32(out, image_size);
+    if (image_size > 0)
+        buffer_append(out, one->image, image_size);
+}
+
 bool host_write_orders(buffer *out, uint64_t batch, const char *engine, const lumen_request *requests, uint32_t count)
 {
+    size_t images = 0;
     if (count == 0 || count > EXECUTOR_BATCH_MAX || strlen(engine) >= HOST_ENGINE_NAME_BYTES)
         return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (strlen(requests[i].text) >= HOST_TEXT_BYTES ||
-            (requests[i].verb != NULL && strlen(requests[i].verb) >= HOST_TEXT_BYTES))
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_bearable(&requests[i]))
             return false;
+        images += requests[i].image != NULL ? requests[i].image_size : 0;
+    }
+    if (images > HOST_IMAGES_BYTES_MAX)
+        return false;
     size_t head = begin(out, HOST_ORDERS);
     write_u64(out, batch);
     write_text(out, engine, strlen(engine));
     buffer_u32(out, count);
-    for (uint32_t i = 0; i < count; i++) {
-        const lumen_request *one = &requests[i];
-        buffer_u32(out, (uint32_t)one->quality);
-        buffer_u32(out, one->num_parts);
-        buffer_u32(out, one->points);
-        write_u64(out, one->seed);
-        buffer_u32(out, one->image_steps);
-        write_text(out, one->text, strlen(one->text));
-        buffer_u8(out, one->verb != NULL);
-        if (one->verb != NULL)
-            write_text(out, one->verb, strlen(one->verb));
-    }
+    for (uint32_t i = 0; i < count; i++)
+        write_order(out, &requests[i]);
     end(out, head);
     return true;
 }
@@ -272,24 +309,37 @@ static void read_shown(cursor *from, char *out, size_t capacity)
     out[written] = '\0';
 }
 
+static void read_order(cursor *from, lumen_request *one, size_t *images)
+{
+    *one = (lumen_request){0};
+    one->quality = (lumen_quality)read_up_to(from, LUMEN_QUALITY_HIGH);
+    one->num_parts = read_u32(from);
+    one->points = read_u32(from);
+    one->seed = read_u64(from);
+    one->image_steps = read_u32(from);
+    one->steps = read_u32(from);
+    one->tokens = read_u32(from);
+    one->guidance = (float)read_real(from, GUIDANCE_MAX);
+    one->extraction = (lumen_extraction)read_up_to(from, LUMEN_EXTRACTION_REFERENCE);
+    one->text = read_bool(from) ? read_text(from, HOST_TEXT_BYTES) : NULL;
+    one->verb = read_bool(from) ? read_text(from, HOST_TEXT_BYTES) : NULL;
+    one->image_size = read_up_to(from, (uint32_t)(HOST_IMAGES_BYTES_MAX - *images));
+    one->image = one->image_size > 0 ? take(from, one->image_size) : NULL;
+    *images += one->image_size;
+    if (one->text == NULL && one->image == NULL)
+        from->bad = true;
+}
+
 static void read_orders(cursor *from, host_orders *orders)
 {
+    size_t images = 0;
     orders->batch = read_u64(from);
     const char *engine = read_text(from, HOST_ENGINE_NAME_BYTES);
     memcpy(orders->engine, engine, strlen(engine) + 1);
     orders->count = read_up_to(from, EXECUTOR_BATCH_MAX);
     from->bad = from->bad || orders->count == 0;
-    for (uint32_t i = 0; i < orders->count && !from->bad; i++) {
-        lumen_request *one = &orders->requests[i];
-        *one = (lumen_request){0};
-        one->quality = (lumen_quality)read_up_to(from, LUMEN_QUALITY_HIGH);
-        one->num_parts = read_u32(from);
-        one->points = read_u32(from);
-        one->seed = read_u64(from);
-        one->image_steps = read_u32(from);
-        one->text = read_text(from, HOST_TEXT_BYTES);
-        one->verb = read_bool(from) ? read_text(from, HOST_TEXT_BYTES) : NULL;
-    }
+    for (uint32_t i = 0; i < orders->count && !from->bad; i++)
+        read_order(from, &orders->requests[i], &images);
 }
 
 static void read_hello(cursor *from, host_message *message)
@@ -357,9 +407,7 @@ static bool decode(uint32_t kind, const unsigned char *payload, size_t size, hos
 
 bool host_reader_open(host_reader *reader, host_side side)
 {
-    *reader = (host_reader){.side = side};
-    reader->capacity =
-        side == HOST_SIDE_SERVICE ? SERVICE_READER_BYTES : (size_t)HOST_FRAME_HEAD_BYTES + HOST_ORDERS_BYTES_MAX;
+    *reader = (host_reader){.side = side, .capacity = READER_BYTES};
     reader->bytes = malloc(reader->capacity);
     return reader->bytes != NULL;
 }
@@ -379,12 +427,24 @@ void host_reader_reset(host_reader *reader)
     reader->wrong = false;
 }
 
+/* After a long frame. Nothing is in it. */
+static void shrink(host_reader *reader)
+{
+    unsigned char *smaller = realloc(reader->bytes, READER_BYTES);
+    if (smaller == NULL)
+        return; /* then it stays as it is */
+    reader->bytes = smaller;
+    reader->capacity = READER_BYTES;
+}
+
 unsigned char *host_reader_space(host_reader *reader, size_t *size)
 {
     if (reader->packed != NULL && reader->start == reader->end) {
         *size = reader->packed->size - reader->packed_have;
         return reader->packed->data + reader->packed_have;
     }
+    if (reader->start == reader->end && reader->capacity > READER_BYTES)
+        shrink(reader);
     if (reader->start > 0) {
         memmove(reader->bytes, reader->bytes + reader->start, reader->end - reader->start);
         reader->end -= reader->start;
@@ -429,6 +489,21 @@ static size_t longest(host_side reader, uint32_t kind)
     case HOST_SHAPE: return reader == HOST_SIDE_SERVICE ? HOST_SHAPE_HEAD_BYTES + SHAPE_PACK_BYTES_MAX : 0;
     default: return 0;
     }
+}
+
+/* A frame of `size` bytes has come in part, and nothing more has room. What was announced is not yet believed: memory
+ * doubles with what has come. */
+static bool grow(host_reader *reader, size_t size)
+{
+    if (reader->start > 0 || reader->end < reader->capacity)
+        return true;
+    size_t capacity = 2 * reader->capacity < size ? 2 * reader->capacity : size;
+    unsigned char *larger = realloc(reader->bytes, capacity);
+    if (larger == NULL)
+        return false;
+    reader->bytes = larger;
+    reader->capacity = capacity;
+    return true;
 }
 
 static void consume(host_reader *reader, size_t size)
@@ -503,7 +578,8 @@ host_read host_reader_next(host_reader *reader, host_message *message)
         return begun == HOST_READ_WRONG ? begun : go_on_with_shape(reader, message);
     }
     if (here < HOST_FRAME_HEAD_BYTES + size)
-        return HOST_READ_MORE;
+        return grow(reader, HOST_FRAME_HEAD_BYTES + size) ? HOST_READ_MORE
+                                                          : fail(reader, "no memory for a message of %zu bytes", size);
     if (!decode(kind, head + HOST_FRAME_HEAD_BYTES, size, message))
         return fail(reader, "a message of kind %u that does not hold what it should", kind);
     consume(reader, HOST_FRAME_HEAD_BYTES + size);

@@ -32,14 +32,16 @@
 #include "shape/pack.h"
 
 enum {
-    HOST_PROTOCOL_VERSION = 2,
+    HOST_PROTOCOL_VERSION = 3,
     HOST_FRAME_HEAD_BYTES = 8,
     HOST_SHAPE_HEAD_BYTES = 20,       /* batch, index, resident bytes */
     HOST_ENGINE_NAME_BYTES = 48,      /* with its zero, like all below */
     HOST_TEXT_BYTES = (64 << 10) + 1, /* of a request's text or verb */
     HOST_LOG_BYTES = 1024,
     HOST_VERSION_BYTES = 32,
-    HOST_ORDERS_BYTES_MAX = EXECUTOR_BATCH_MAX * (2 * HOST_TEXT_BYTES + 64) + 256, /* payload of the largest frame */
+    HOST_IMAGES_BYTES_MAX = 64 << 20, /* of the pictures of a batch, together */
+    HOST_WORDS_BYTES_MAX = EXECUTOR_BATCH_MAX * (2 * HOST_TEXT_BYTES + 64) + 256, /* payload of orders without any */
+    HOST_ORDERS_BYTES_MAX = HOST_WORDS_BYTES_MAX + HOST_IMAGES_BYTES_MAX,         /* payload of the largest frame */
     HOST_ANSWER_BYTES_MAX = 4096 /* payload of the largest frame from a host, except a shape */
 };
 
@@ -57,7 +59,8 @@ typedef enum host_message_kind {
 
 typedef enum host_side { HOST_SIDE_SERVICE, HOST_SIDE_HOST } host_side;
 
-/* A batch of orders. Texts lie in the reader and are valid until its next call. */
+/* A batch of orders. Texts and pictures lie in the reader and are valid until its next call. An order without a text
+ * has a picture. */
 typedef struct host_orders {
     uint64_t batch;
     char engine[HOST_ENGINE_NAME_BYTES];
@@ -93,7 +96,8 @@ typedef struct host_message {
 
 void host_write_start(buffer *out, uint64_t budget_bytes);
 
-/* False, with nothing written, when a text or name is longer than the protocol bears. */
+/* False, with nothing written, when a text, a name or the pictures are longer than the protocol bears, when an order
+ * has neither text nor picture, or a number that is none. */
 bool host_write_orders(buffer *out, uint64_t batch, const char *engine, const lumen_request *requests, uint32_t count);
 void host_write_cancel(buffer *out, uint64_t batch, uint32_t index);
 void host_write_hello(buffer *out, const char *version);
@@ -113,7 +117,7 @@ typedef enum host_read { HOST_READ_MESSAGE, HOST_READ_MORE, HOST_READ_WRONG } ho
 typedef struct host_reader {
     host_side side; /* who reads */
     unsigned char *bytes;
-    size_t start, end, capacity; /* [start, end) has come and is not read yet */
+    size_t start, end, capacity; /* [start, end) has come and is not read yet; grows with what comes */
     blob *packed;                /* of the shape that is coming; NULL: none */
     size_t packed_have;
     host_message shape; /* its head */
@@ -121,7 +125,8 @@ typedef struct host_reader {
     char fault[128]; /* why, once HOST_READ_WRONG came */
 } host_reader;
 
-/* Allocates as much as the largest frame of the other side needs. False: memory ran out. */
+/* Takes little memory: for a long frame it takes more as its bytes come, and gives that back after it. False: memory
+ * ran out. */
 bool host_reader_open(host_reader *reader, host_side side);
 void host_reader_close(host_reader *reader); /* also one that is all zeros */
 void host_reader_reset(host_reader *reader); /* forgets what had come */

@@ -18,6 +18,7 @@ typedef struct entry {
     double retry_at;    /* of a failed one; 0: never */
     uint32_t failures;  /* in a row */
     bool turn_came;     /* the background loading has looked at it */
+    bool worked;        /* was let go of, and has not been asked since what it holds */
 } entry;
 
 /* Someone who waits in models_acquire. Lives on that thread's stack; the room's thread fills in the answer. */
@@ -55,7 +56,7 @@ struct models {
 /* Waits until a time of models_now; 0: for ever. With the lock. */
 void models_wait(models *all, pthread_cond_t *condition, double until);
 
-bool models_is_there(const entry *one);
+bool models_is_there(const entry *one); /* loaded or staged */
 
 /* A request takes hold of its models, lets go of them. With the lock. */
 void models_hold(models *all, const request *one);

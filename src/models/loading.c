@@ -69,14 +69,14 @@ static void announce(const models *all, size_t index, const model_report *report
 
 bool models_is_there(const entry *one)
 {
-    return one->report.state == MODEL_LOADED;
+    return one->report.state == MODEL_LOADED || one->report.state == MODEL_STAGED;
 }
 
 static uint64_t loaded_bytes(const models *all)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < all->count; i++)
-        if (models_is_there(&all->entries[i]))
+        if (all->entries[i].report.state == MODEL_LOADED)
             total += all->entries[i].report.bytes;
     return total;
 }
@@ -93,7 +93,7 @@ static size_t longest_unused(const models *all)
     size_t oldest = MODELS_MAX;
     for (size_t i = 0; i < all->count; i++) {
         const entry *one = &all->entries[i];
-        if (models_is_there(one) && one->report.users == 0 &&
+        if (one->report.state == MODEL_LOADED && one->report.users == 0 &&
             (oldest == MODELS_MAX || one->last_used < all->entries[oldest].last_used))
             oldest = i;
     }
@@ -134,13 +134,18 @@ static bool is_too_large(const models *all, uint64_t bytes, lumen_error *error)
     return true;
 }
 
+static void set_there(entry *one, uint64_t bytes)
+{
+    one->report.state = bytes > 0 ? MODEL_LOADED : MODEL_STAGED;
+    one->report.bytes = bytes;
+}
+
 /* Writes down how a load ended. With the lock. */
 static void note_load(models *all, entry *one, lumen_status status, uint64_t bytes, const char *reason, bool too_large)
 {
     if (status == LUMEN_OK) {
-        one->report.state = MODEL_LOADED;
+        set_there(one, bytes);
         one->report.available = true;
-        one->report.bytes = bytes;
         one->last_used = ++all->clock;
         one->failures = 0;
         return;
@@ -159,6 +164,8 @@ static void tell_load(const models *all, const model_report *report, uint64_t to
         tell(all, LOG_INFO, "the model %s is loaded: %.1f MiB in %.3f s; all models %.1f%s MiB, free %.1f MiB",
              report->name, mebibytes(report->bytes), report->load_seconds, mebibytes(total), budget,
              mebibytes(available_bytes()));
+    else if (report->state == MODEL_STAGED)
+        tell(all, LOG_INFO, "the model %s is there, and is loaded when it has work", report->name);
     else
         tell(all, LOG_ERROR, "the model %s did not load: %s", report->name, report->reason);
 }
@@ -256,6 +263,7 @@ void models_let_go(models *all, const request *one)
 {
     for (size_t i = 0; i < one->count; i++) {
         all->entries[one->indices[i]].report.users--;
+        all->entries[one->indices[i]].worked = true;
         all->entries[one->indices[i]].last_used = ++all->clock;
     }
     pthread_cond_signal(&all->work);
@@ -344,6 +352,33 @@ static size_t next_to_retry(const models *all, double *when)
     return due;
 }
 
+/* One that has worked since it was asked last what it holds; MODELS_MAX for none. */
+static size_t next_to_ask(const models *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->entries[i].worked && all->entries[i].is.held != NULL && models_is_there(&all->entries[i]))
+            return i;
+    return MODELS_MAX;
+}
+
+/* With the lock, gives it up meanwhile. */
+static void ask_held(models *all, size_t index)
+{
+    entry *one = &all->entries[index];
+    one->worked = false;
+    pthread_mutex_unlock(&all->lock);
+    const uint64_t bytes = one->is.held(one->is.self);
+    pthread_mutex_lock(&all->lock);
+    const bool changed = bytes != one->report.bytes;
+    set_there(one, bytes);
+    const model_report report = one->report;
+    if (!changed)
+        return;
+    pthread_mutex_unlock(&all->lock);
+    announce(all, index, &report);
+    pthread_mutex_lock(&all->lock);
+}
+
 void *models_serve(void *argument)
 {
     models *all = argument;
@@ -352,7 +387,9 @@ void *models_serve(void *argument)
         double retry_at;
         size_t due = next_to_retry(all, &retry_at);
         size_t index;
-        if (all->first != NULL) {
+        if ((index = next_to_ask(all)) != MODELS_MAX) {
+            ask_held(all, index);
+        } else if (all->first != NULL) {
             if (!advance(all, all->first))
                 models_wait(all, &all->work, 0.0);
         } else if (!fits(all, 0) && (index = longest_unused(all)) != MODELS_MAX) {

@@ -16,6 +16,7 @@ const char *model_state_name(model_state state)
     case MODEL_WAITING: return "waiting";
     case MODEL_LOADING: return "loading";
     case MODEL_LOADED: return "loaded";
+    case MODEL_STAGED: return "staged";
     case MODEL_RELEASED: return "released";
     case MODEL_FAILED: return "failed";
     }

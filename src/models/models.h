@@ -14,6 +14,9 @@
  * first, and never one that is in use. Acquiring waits until the model is there. A load that failed is tried again
  * later, ever more rarely. After each load the memory that it took, the total and what is free are told.
  *
+ * An engine may load and give back by itself, as it works: the load of such a model makes sure that it can be loaded,
+ * and says 0 bytes. Then it is *staged*: it is there, holds nothing now, and is never released for another.
+ *
  * All functions may be called from any thread. All loading and unloading happens on the room's thread, so that a
  * model's functions never run at once.
  */
@@ -30,11 +33,20 @@ typedef struct model {
     uint64_t bytes;   /* what it will need, by estimate, for the order and the budget */
     bool fallback;    /* loaded after all others, for the fallback engine */
     lumen_status (*load)(void *self, uint64_t *bytes, lumen_error *error); /* sets the bytes that it really took */
-    void (*unload)(void *self);
+    void (*unload)(void *self);                                            /* after each load that went well */
+    /* What it holds now, where that changes as its engine works; 0: staged. Asked after each release. May be NULL. */
+    uint64_t (*held)(void *self);
     void *self;
 } model;
 
-typedef enum model_state { MODEL_WAITING, MODEL_LOADING, MODEL_LOADED, MODEL_RELEASED, MODEL_FAILED } model_state;
+typedef enum model_state {
+    MODEL_WAITING,
+    MODEL_LOADING,
+    MODEL_LOADED,
+    MODEL_STAGED, /* loaded while it works, and given back after */
+    MODEL_RELEASED,
+    MODEL_FAILED
+} model_state;
 
 enum { MODELS_MAX = 32, MODEL_NAME_BYTES = 48 };
 
@@ -42,14 +54,15 @@ typedef struct model_report {
     char name[MODEL_NAME_BYTES];
     model_state state;
     bool fallback;
-    bool available; /* loaded, or comes when it is acquired; false until its first turn has come, and after a failure */
-    uint64_t bytes; /* as measured at the last load; before, the estimate */
+    bool available; /* loaded, staged, or comes when it is acquired; false until its first turn has come, and after a
+                       failure */
+    uint64_t bytes; /* as measured at the last load, 0 while it is staged; before, the estimate */
     double load_seconds;
     uint32_t users;   /* acquired now */
     char reason[192]; /* why it failed; "" otherwise */
 } model_report;
 
-const char *model_state_name(model_state state); /* "waiting", "loading", "loaded", "released", "failed" */
+const char *model_state_name(model_state state); /* "waiting", "loading", "loaded", "staged", ... */
 
 /* Who hears of changes: called on the room's thread, one at a time, without locks; may call models_read and nothing
  * else of the room. Each function may be NULL. */

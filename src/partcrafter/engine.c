@@ -23,7 +23,8 @@ struct partcrafter_engine {
     const sculpt_library *shapes;
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t freed;
-    bool busy; /* whoever set it owns the networks and the timings */
+    bool busy;                         /* whoever set it owns the networks and the timings */
+    uint64_t held[PARTCRAFTER_MODELS]; /* when the last turn was over */
     engine_networks networks;
     partcrafter_engine_timings timings;
 };
@@ -123,28 +124,30 @@ static void wait_a_little(partcrafter_engine *made)
     pthread_cond_timedwait(&made->freed, &made->lock, &until);
 }
 
-/* `request` may be NULL: then nobody calls it off. */
-static lumen_status take_turn(partcrafter_engine *made, const engine_request *request, lumen_error *error)
+/* `progress` may be NULL: then nobody calls it off. */
+static lumen_status take_turn(partcrafter_engine *made, lumen_progress progress, void *user, lumen_error *error)
 {
     bool go_on = true;
     pthread_mutex_lock(&made->lock);
     while (made->busy && go_on) {
         wait_a_little(made);
-        if (!made->busy || request == NULL || request->progress == NULL)
+        if (!made->busy || progress == NULL)
             continue;
         pthread_mutex_unlock(&made->lock);
-        go_on = request->progress(request->progress_user, "waiting", 0.0);
+        go_on = progress(user, "waiting", 0.0);
         pthread_mutex_lock(&made->lock);
     }
     if (go_on)
         made->busy = true;
     pthread_mutex_unlock(&made->lock);
-    return go_on ? LUMEN_OK : lumen_fail(error, LUMEN_ERROR_CANCELLED, "the shape was cancelled before its turn");
+    return go_on ? LUMEN_OK : lumen_fail(error, LUMEN_ERROR_CANCELLED, "the work was cancelled before its turn");
 }
 
 static void leave_turn(partcrafter_engine *made)
 {
     pthread_mutex_lock(&made->lock);
+    for (int i = 0; i < PARTCRAFTER_MODELS; i++)
+        made->held[i] = networks_held(&made->networks, (partcrafter_model)i);
     made->busy = false;
     pthread_cond_signal(&made->freed);
     pthread_mutex_unlock(&made->lock);
@@ -225,9 +228,11 @@ static lumen_status get_picture(engine_job *job)
     lumen_status status = begin(job, PARTCRAFTER_STAGE_IMAGE);
     if (status == LUMEN_OK && request->image != NULL)
         status = picture_read("the picture", request->image, request->image_size, 0, &job->photograph, job->error);
-    else if (status == LUMEN_OK)
-        status = networks_paint(&job->made->networks, request->phrase->prompt, job->preset.image_steps, request->seed,
-                                &job->photograph.color, job->error);
+    const sdxl_turbo_request order = {
+        .prompt = request->phrase->prompt, .steps = job->preset.image_steps, .seed = request->seed};
+    if (status == LUMEN_OK && request->image == NULL)
+        status = networks_paint(&job->made->networks, &order, progress_report, &job->progress, &job->photograph.color,
+                                job->error);
     end(job);
     return status;
 }
@@ -356,7 +361,7 @@ static lumen_status generate(const engine *self, const engine_request *request, 
                       .progress = {.tell = request->progress, .user = request->progress_user},
                       .error = error != NULL ? error : &own};
     (void)scratch; /* a lattice may be larger than what the pipeline lends */
-    lumen_status status = take_turn(made, request, error);
+    lumen_status status = take_turn(made, request->progress, request->progress_user, error);
     if (status != LUMEN_OK)
         return status;
     made->networks.progress = &job.progress;
@@ -374,6 +379,69 @@ static lumen_status generate(const engine *self, const engine_request *request, 
     return status;
 }
 
+/* ---- Models and pictures by themselves -------------------------------------------------------------------- */
+
+const char *partcrafter_model_name(partcrafter_model which)
+{
+    static const char *const names[PARTCRAFTER_MODELS] = {"rmbg-1.4", "dinov2", "partcrafter", "sdxl-turbo"};
+    return names[which];
+}
+
+lumen_status partcrafter_engine_check_model(const engine *self, partcrafter_model which, lumen_error *error)
+{
+    return networks_check_one(&behind(self)->networks, which, error);
+}
+
+lumen_status partcrafter_engine_load(const engine *self, partcrafter_model which, uint64_t *bytes, lumen_error *error)
+{
+    partcrafter_engine *made = behind(self);
+    lumen_status status = take_turn(made, NULL, NULL, error);
+    if (status != LUMEN_OK)
+        return status;
+    status = networks_load(&made->networks, which, error);
+    *bytes = status == LUMEN_OK ? networks_held(&made->networks, which) : 0;
+    leave_turn(made);
+    return status;
+}
+
+void partcrafter_engine_unload(const engine *self, partcrafter_model which)
+{
+    partcrafter_engine *made = behind(self);
+    if (take_turn(made, NULL, NULL, NULL) != LUMEN_OK)
+        return;
+    networks_release_one(&made->networks, which);
+    leave_turn(made);
+}
+
+uint64_t partcrafter_engine_held(const engine *self, partcrafter_model which)
+{
+    partcrafter_engine *made = behind(self);
+    pthread_mutex_lock(&made->lock);
+    const uint64_t held = made->held[which];
+    pthread_mutex_unlock(&made->lock);
+    return held;
+}
+
+lumen_status partcrafter_engine_paint(const engine *self, const partcrafter_picture *request, picture_image *out,
+                                      lumen_error *error)
+{
+    partcrafter_engine *made = behind(self);
+    const sdxl_turbo_request order = {.prompt = request->prompt, .steps = request->steps, .seed = request->seed};
+    lumen_status status = networks_check_one(&made->networks, PARTCRAFTER_MODEL_PAINTER, error);
+    if (status == LUMEN_OK)
+        status = take_turn(made, request->progress, request->progress_user, error);
+    if (status != LUMEN_OK)
+        return status;
+    status = networks_measure_one(&made->networks, PARTCRAFTER_MODEL_PAINTER, error);
+    if (status == LUMEN_OK)
+        status = networks_plan_usual(&made->networks, PARTCRAFTER_MODEL_PAINTER, error);
+    if (status == LUMEN_OK)
+        status = networks_paint(&made->networks, &order, request->progress, request->progress_user, out, error);
+    networks_end(&made->networks, status);
+    leave_turn(made);
+    return status;
+}
+
 /* ---- The engine ------------------------------------------------------------------------------------------- */
 
 static lumen_status check(const engine *self, lumen_error *error)
@@ -386,7 +454,7 @@ lumen_status partcrafter_engine_measure(const engine *self, const engine_request
 {
     partcrafter_engine *made = behind(self);
     *out = (partcrafter_engine_needs){0};
-    lumen_status status = take_turn(made, NULL, error);
+    lumen_status status = take_turn(made, NULL, NULL, error);
     if (status != LUMEN_OK)
         return status;
     status = prepare(made, request, out, error);
@@ -446,7 +514,7 @@ const engine *partcrafter_engine_base(const partcrafter_engine *made)
 
 void partcrafter_engine_release(partcrafter_engine *made)
 {
-    if (take_turn(made, NULL, NULL) != LUMEN_OK)
+    if (take_turn(made, NULL, NULL, NULL) != LUMEN_OK)
         return;
     networks_release(&made->networks);
     leave_turn(made);

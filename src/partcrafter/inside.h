@@ -2,7 +2,8 @@
  * inside.h: what the files of this room share.
  *
  * engine.c holds the order of the stages and who may work; networks.c the networks, when they are loaded and given
- * back; surfaces.c makes meshes of latents; names.c makes named parts of meshes; presets.c says what a quality means.
+ * back; files.c where they are and how they are opened; needs.c what they need, and what of them can be held;
+ * surfaces.c makes meshes of latents; names.c makes named parts of meshes; presets.c says what a quality means.
  */
 #ifndef LUMEN_PARTCRAFTER_INSIDE_H
 #define LUMEN_PARTCRAFTER_INSIDE_H
@@ -42,7 +43,7 @@ lumen_status progress_check(engine_progress *progress, double fraction, lumen_er
 
 partcrafter_preset preset_for(const engine_request *request);
 
-/* ---- Networks (networks.c) -------------------------------------------------------------------------------- */
+/* ---- Networks -------------------------------------------------------------------------------- */
 
 /* A network with a context of its own. */
 typedef struct small_network {
@@ -53,8 +54,8 @@ typedef struct small_network {
 
 /* What is known of the files without loading them. */
 typedef struct engine_measures {
-    bool known;
-    tensor_type type;
+    bool known[PARTCRAFTER_MODELS];
+    tensor_type type; /* TENSOR_NONE: not known yet */
     char device[128];
     sdxl_turbo_needs painter;
     partcrafter_needs maker;
@@ -79,23 +80,66 @@ typedef struct engine_networks {
     double loading; /* seconds, of this request */
 } engine_networks;
 
+void networks_release(engine_networks *all);
+void networks_release_one(engine_networks *all, partcrafter_model which);
+
+/* Makes a network ready that is kept until it is released. */
+lumen_status networks_load(engine_networks *all, partcrafter_model which, lumen_error *error);
+
+/* Bytes of weights that it holds now. */
+uint64_t networks_held(const engine_networks *all, partcrafter_model which);
+
+/* ---- Files (files.c) ----- */
+
 /* Copies the options and makes the paths. */
 lumen_status networks_open(engine_networks *all, const partcrafter_engine_options *options, lumen_error *error);
-void networks_release(engine_networks *all);
 
-/* Whether the files are there, by name. */
+/* Whether the files are there, by name: of all, of one. */
 lumen_status networks_check(const engine_networks *all, lumen_error *error);
+lumen_status networks_check_one(const engine_networks *all, partcrafter_model which, lumen_error *error);
 
-/* Looks at the headers of all files, once. */
+/* Open what they say, without weights. */
+lumen_status files_open_painter(engine_networks *all, lumen_error *error);
+lumen_status files_open_maker(engine_networks *all, lumen_error *error);
+lumen_status files_open_cutter(engine_networks *all, lumen_error *error);
+lumen_status files_open_encoder(engine_networks *all, lumen_error *error);
+
+/* What the tensors of the open cutter are of. */
+isnet_config files_cutter_config(const engine_networks *all);
+
+/* A context for a small network. */
+operators_options files_context(engine_networks *all, size_t arena_bytes);
+
+/* Read the weights of the small networks, or with `load` false look whether all are there and what they take. */
+lumen_status files_read_cutter(engine_networks *all, bool load, size_t *bytes, lumen_error *error);
+lumen_status files_read_encoder(engine_networks *all, bool load, size_t *bytes, lumen_error *error);
+
+/* ---- Needs (needs.c) ----- */
+
+/* Code, tables, what libraries work with. */
+#define NETWORKS_SLACK_BYTES ((size_t)96 << 20)
+
+/* Look at the headers of one network's files, or of all, once each. */
+lumen_status networks_measure_one(engine_networks *all, partcrafter_model which, lumen_error *error);
 lumen_status networks_measure(engine_networks *all, lumen_error *error);
 
 /* What a request of so many parts takes, and whether that fits; then `all` holds as much as it says. */
 lumen_status networks_plan(engine_networks *all, const engine_request *request, size_t parts,
                            partcrafter_engine_needs *needs, lumen_error *error);
 
+/* The same for who has no request: whether a usual one lets all networks be kept, and whether the least that is asked
+ * of this network fits at all. It is measured. */
+lumen_status networks_plan_usual(engine_networks *all, partcrafter_model which, lumen_error *error);
+
+/* Activations of the small networks, in bytes. */
+size_t networks_cutter_arena(const engine_networks *all);
+size_t networks_encoder_arena(const engine_networks *all);
+
+/* ---- Stages (networks.c) ----- */
+
 /* The stages. Each loads what it needs, and gives back what the next one does not. */
-lumen_status networks_paint(engine_networks *all, const char *prompt, size_t steps, uint64_t seed, picture_image *out,
-                            lumen_error *error);
+lumen_status networks_paint(engine_networks *all, const sdxl_turbo_request *request, lumen_progress progress,
+                            void *user, picture_image *out, lumen_error *error);
 lumen_status networks_cut_out(engine_networks *all, picture_photograph *photograph, rmbg_cut *out, lumen_error *error);
 
 /* tokens (T, W), T and W of measures.encoder_config; the caller frees them. */

@@ -41,6 +41,7 @@
 #define LUMEN_PARTCRAFTER_PARTCRAFTER_ENGINE_H
 
 #include "engine/engine.h"
+#include "picture/picture.h"
 #include "procedural/sculpt.h"
 #include "tensor/tensor.h"
 
@@ -68,6 +69,47 @@ const engine *partcrafter_engine_base(const partcrafter_engine *made);
 
 /* Gives the networks back that are kept for the next request. Waits for one that is at work. */
 void partcrafter_engine_release(partcrafter_engine *made);
+
+/* ---- Its models -------------------------------------------------------------------------------------------- */
+
+/* The lightest first. */
+typedef enum partcrafter_model {
+    PARTCRAFTER_MODEL_CUTTER = 0, /* "rmbg-1.4" */
+    PARTCRAFTER_MODEL_ENCODER,    /* "dinov2", of partcrafter's files */
+    PARTCRAFTER_MODEL_MAKER,      /* "partcrafter" */
+    PARTCRAFTER_MODEL_PAINTER,    /* "sdxl-turbo" */
+    PARTCRAFTER_MODELS
+} partcrafter_model;
+
+const char *partcrafter_model_name(partcrafter_model which);
+
+/* Whether its files are there, by name. Errors: LUMEN_ERROR_UNAVAILABLE, with how to get them. */
+lumen_status partcrafter_engine_check_model(const engine *self, partcrafter_model which, lumen_error *error);
+
+/* Loads one before a request needs it, and keeps it, where the budget lets all of them be kept: *bytes is what it then
+ * holds. Elsewhere looks at the headers of its files, and *bytes is 0: it is loaded for its stage and given back after.
+ * Waits for a request that is at work. Errors as above; LUMEN_ERROR_MEMORY when the budget will never do. */
+lumen_status partcrafter_engine_load(const engine *self, partcrafter_model which, uint64_t *bytes, lumen_error *error);
+void partcrafter_engine_unload(const engine *self, partcrafter_model which); /* waits, too */
+
+/* What it holds after the last load or request, in bytes of weights; waits for nobody. */
+uint64_t partcrafter_engine_held(const engine *self, partcrafter_model which);
+
+/* ---- Pictures ---------------------------------------------------------------------------------------------- */
+
+/* Zero in any field but `prompt` means the usual. */
+typedef struct partcrafter_picture {
+    const char *prompt;
+    uint32_t steps; /* 0: 1 */
+    uint64_t seed;
+    lumen_progress progress; /* the stages of networks/sdxl_turbo.h, and "waiting" for its turn */
+    void *progress_user;
+} partcrafter_picture;
+
+/* Paints with the SDXL Turbo that requests use, and needs its weights alone. `out` is the caller's, for picture_free.
+ * Errors as sdxl_turbo_paint's, and as above. */
+lumen_status partcrafter_engine_paint(const engine *self, const partcrafter_picture *request, picture_image *out,
+                                      lumen_error *error);
 
 /* ---- What it costs ---------------------------------------------------------------------------------------- */
 

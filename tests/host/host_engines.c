@@ -196,6 +196,18 @@ static void together(void *self, const lumen_request *requests, size_t count, lu
     }
 }
 
+/* A file that says what came of the request. */
+static lumen_status look(void *self, const lumen_request *request, buffer *out, lumen_error *error)
+{
+    (void)self;
+    if (request->image == NULL)
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "there is no picture to look at");
+    buffer_print(out, "%s %u %u %g %d ", request->text != NULL ? request->text : "-", request->steps, request->tokens,
+                 (double)request->guidance, (int)request->extraction);
+    buffer_append(out, request->image, request->image_size);
+    return LUMEN_OK;
+}
+
 #define CRASHING(how)                                                                                                  \
     {                                                                                                                  \
         .name = how, .batch_max = 1, .models = library_model, .generate = crash, .self = how                           \
@@ -215,6 +227,7 @@ static const host_engine engines_here[] = {
     CRASHING("liar"),
     CRASHING("half"),
     CRASHING("orphan"),
+    {.name = "look", .batch_max = 1, .models = library_model, .make_file = look},
     {.name = "batch", .batch_max = 4, .models = library_model, .generate = together},
     {.name = "unloadable", .batch_max = 1, .models = missing_model, .generate = echo},
 };

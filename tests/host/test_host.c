@@ -133,6 +133,51 @@ static void a_batch_runs_together_and_each_gets_its_own(void **state)
     close_hosts(&set);
 }
 
+static void a_picture_reaches_the_engine_whole(void **state)
+{
+    (void)state;
+    enum { SIZE = 3000001 };
+    fixture set;
+    open_hosts(&set, "normal", 1);
+    char *image = malloc(SIZE);
+    assert_non_null(image);
+    for (size_t i = 0; i < SIZE; i++)
+        image[i] = (char)(i * 7 % 251);
+    executor_work work = work_for("look", NULL), without = work_for("look", "cat");
+    work.order.request.image = image;
+    work.order.request.image_size = SIZE;
+    work.order.request.steps = 12;
+    work.order.request.tokens = 256;
+    work.order.request.guidance = 1.5f;
+    work.order.request.extraction = LUMEN_EXTRACTION_REFERENCE;
+    run_one(&set, 0, &work);
+    if (work.status != LUMEN_OK)
+        fail_msg("%s", work.error.message);
+    static const char said[] = "- 12 256 1.5 1 ";
+    assert_int_equal(work.packed->size, sizeof said - 1 + SIZE);
+    assert_memory_equal(work.packed->data, said, sizeof said - 1);
+    assert_memory_equal(work.packed->data + sizeof said - 1, image, SIZE);
+    forget(&work);
+    run_one(&set, 0, &without);
+    assert_error(&without, LUMEN_ERROR_INVALID, "there is no picture to look at");
+    free(image);
+    close_hosts(&set);
+}
+
+static void a_picture_beyond_the_bound_is_refused(void **state)
+{
+    (void)state;
+    fixture set;
+    open_hosts(&set, "normal", 1);
+    executor_work work = work_for("look", "cat");
+    work.order.request.image = "not so large in truth, and never looked at";
+    work.order.request.image_size = (size_t)1 << 30;
+    run_one(&set, 0, &work);
+    assert_int_equal(work.status, LUMEN_ERROR_INVALID);
+    assert_works(&set);
+    close_hosts(&set);
+}
+
 static void an_engine_without_its_model_is_unavailable(void **state)
 {
     (void)state;
@@ -363,6 +408,8 @@ int main(int count, char **arguments)
         cmocka_unit_test(models_are_reported_and_engines_ready_by_them),
         cmocka_unit_test(progress_comes_through_by_stages),
         cmocka_unit_test(a_batch_runs_together_and_each_gets_its_own),
+        cmocka_unit_test(a_picture_reaches_the_engine_whole),
+        cmocka_unit_test(a_picture_beyond_the_bound_is_refused),
         cmocka_unit_test(an_engine_without_its_model_is_unavailable),
         cmocka_unit_test(a_text_beyond_all_bounds_is_refused),
         cmocka_unit_test(a_failure_comes_with_its_reason_in_utf8),

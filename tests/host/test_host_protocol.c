@@ -98,6 +98,147 @@ static void orders_come_back_as_they_were(void **state)
     buffer_close(&bytes);
 }
 
+/* A picture of so many bytes that a test can tell them apart. */
+static unsigned char *make_image(size_t size)
+{
+    unsigned char *image = malloc(size);
+    assert_non_null(image);
+    for (size_t i = 0; i < size; i++)
+        image[i] = (unsigned char)((i * 31 >> 3) & 0xff);
+    return image;
+}
+
+static void a_picture_and_how_networks_shall_work_come_back_as_they_were(void **state)
+{
+    (void)state;
+    enum { SIZE = 1000 };
+    buffer bytes;
+    unsigned char *image = make_image(SIZE);
+    buffer_open(&bytes, 1u << 20);
+    const lumen_request requests[] = {
+        {.image = image,
+         .image_size = SIZE,
+         .steps = 50,
+         .tokens = 1024,
+         .guidance = 7.5f,
+         .extraction = LUMEN_EXTRACTION_REFERENCE},
+        {.text = "cat", .image = image + 1, .image_size = 1},
+        {.text = "dog"},
+    };
+    assert_true(host_write_orders(&bytes, 1, "partcrafter", requests, 3));
+    host_reader reader;
+    assert_true(host_reader_open(&reader, HOST_SIDE_HOST));
+    give(&reader, bytes.data, bytes.size);
+    assert_int_equal(host_reader_next(&reader, &message), HOST_READ_MESSAGE);
+    const lumen_request *got = message.orders.requests;
+    assert_null(got[0].text);
+    assert_int_equal(got[0].image_size, SIZE);
+    assert_memory_equal(got[0].image, image, SIZE);
+    assert_true(got[0].steps == 50 && got[0].tokens == 1024 && got[0].guidance == 7.5f);
+    assert_int_equal(got[0].extraction, LUMEN_EXTRACTION_REFERENCE);
+    assert_string_equal(got[1].text, "cat");
+    assert_int_equal(got[1].image_size, 1);
+    assert_int_equal(*(const unsigned char *)got[1].image, image[1]);
+    assert_true(got[2].image == NULL && got[2].image_size == 0 && got[2].guidance == 0.0f && got[2].steps == 0);
+    host_reader_close(&reader);
+    read_slowly(HOST_SIDE_HOST, &bytes);
+    buffer_close(&bytes);
+    free(image);
+}
+
+static void a_readers_memory_grows_with_what_comes_and_shrinks_after_it(void **state)
+{
+    (void)state;
+    enum { SIZE = 8 << 20, FIRST = 1 << 20 };
+    buffer bytes, small;
+    size_t room;
+    unsigned char *image = make_image(SIZE);
+    buffer_open(&bytes, 2 * SIZE);
+    buffer_open(&small, 4096);
+    const lumen_request large = {.image = image, .image_size = SIZE}, usual = {.text = "cat"};
+    assert_true(host_write_orders(&bytes, 1, "partcrafter", &large, 1));
+    assert_true(host_write_orders(&small, 2, "partcrafter", &usual, 1));
+    host_reader reader;
+    assert_true(host_reader_open(&reader, HOST_SIDE_HOST));
+    const size_t before = reader.capacity;
+    assert_true(before < FIRST);
+    give(&reader, small.data, small.size);
+    assert_int_equal(host_reader_next(&reader, &message), HOST_READ_MESSAGE);
+    assert_int_equal(reader.capacity, before);
+    give(&reader, bytes.data, FIRST); /* what is announced alone takes nothing */
+    assert_int_equal(host_reader_next(&reader, &message), HOST_READ_MORE);
+    assert_true(reader.capacity <= 2 * FIRST);
+    give(&reader, bytes.data + FIRST, bytes.size - FIRST);
+    assert_int_equal(host_reader_next(&reader, &message), HOST_READ_MESSAGE);
+    assert_true(reader.capacity <= bytes.size);
+    assert_memory_equal(message.orders.requests[0].image, image, SIZE);
+    assert_non_null(host_reader_space(&reader, &room));
+    assert_int_equal(reader.capacity, before);
+    give(&reader, small.data, small.size);
+    assert_int_equal(host_reader_next(&reader, &message), HOST_READ_MESSAGE);
+    assert_string_equal(message.orders.requests[0].text, "cat");
+    host_reader_close(&reader);
+    buffer_close(&bytes);
+    buffer_close(&small);
+    free(image);
+}
+
+static void an_order_that_makes_no_sense_is_neither_written_nor_read(void **state)
+{
+    (void)state;
+    buffer bytes;
+    buffer_open(&bytes, 4096);
+    const lumen_request wrong[] = {
+        {.text = NULL},                                                                 /* nothing at all */
+        {.text = "cat", .image = "", .image_size = 0},                                  /* a picture without bytes */
+        {.text = "cat", .image = "x", .image_size = (size_t)HOST_IMAGES_BYTES_MAX + 1}, /* is not looked at */
+        {.text = "cat", .guidance = NAN},
+        {.text = "cat", .guidance = -1.0f},
+        {.text = "cat", .guidance = 1e30f},
+        {.text = "cat", .extraction = (lumen_extraction)2},
+        {.text = "cat", .quality = (lumen_quality)3},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(host_write_orders(&bytes, 1, "partcrafter", &wrong[i], 1));
+    const size_t half = (size_t)HOST_IMAGES_BYTES_MAX / 2 + 1;
+    const lumen_request both[] = {{.image = "x", .image_size = half}, {.image = "y", .image_size = half}};
+    assert_false(host_write_orders(&bytes, 1, "partcrafter", both, 2));
+    assert_int_equal(bytes.size, 0);
+
+    const lumen_request right = {.text = "cat", .image = "picture", .image_size = 7};
+    assert_true(host_write_orders(&bytes, 1, "e", &right, 1));
+    assert_int_equal(read_at_once(HOST_SIDE_HOST, bytes.data, bytes.size), HOST_READ_MESSAGE);
+    /* Behind the head: batch 8, engine 4 + 2, count 4; of the order numbers 40, text 1 + 4 + 4, verb 1, picture 4 + 7.
+     */
+    enum { NUMBERS = HOST_FRAME_HEAD_BYTES + 18, TEXT = NUMBERS + 40, VERB = TEXT + 9, IMAGE = VERB + 1 };
+    assert_int_equal(bytes.size, IMAGE + 4 + 7);
+    static const struct {
+        size_t at;
+        unsigned char value;
+    } wrongs[] = {
+        {NUMBERS, 3},         /* quality */
+        {NUMBERS + 35, 0x7f}, /* guidance: out of all bounds */
+        {NUMBERS + 35, 0xbf}, /* ... and negative */
+        {NUMBERS + 36, 2},    /* extraction */
+        {TEXT, 2},            /* neither there nor not */
+        {VERB, 1},            /* a verb where the picture is */
+        {IMAGE, 6},           /* a picture that is longer than it says */
+        {IMAGE, 8},           /* ... or shorter */
+        {IMAGE + 3, 0xff},    /* ... or gigabytes */
+    };
+    for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+        unsigned char copy[256];
+        memcpy(copy, bytes.data, bytes.size);
+        copy[wrongs[i].at] = wrongs[i].value;
+        if (read_at_once(HOST_SIDE_HOST, copy, bytes.size) != HOST_READ_WRONG)
+            fail_msg("byte %zu as %u was taken", wrongs[i].at, wrongs[i].value);
+    }
+    /* A frame that says it is longer than orders with all their pictures can be. */
+    unsigned char head[HOST_FRAME_HEAD_BYTES] = {0xff, 0xff, 0xff, 0x7f, HOST_ORDERS};
+    assert_int_equal(read_at_once(HOST_SIDE_HOST, head, sizeof head), HOST_READ_WRONG);
+    buffer_close(&bytes);
+}
+
 static void a_shape_comes_in_pieces_of_any_size(void **state)
 {
     (void)state;
@@ -288,7 +429,7 @@ static void orders_beyond_the_bounds_are_not_written(void **state)
 {
     (void)state;
     buffer bytes;
-    buffer_open(&bytes, HOST_FRAME_HEAD_BYTES + HOST_ORDERS_BYTES_MAX);
+    buffer_open(&bytes, HOST_FRAME_HEAD_BYTES + HOST_WORDS_BYTES_MAX);
     char *text = malloc(HOST_TEXT_BYTES + 1);
     memset(text, 'x', HOST_TEXT_BYTES + 1);
     text[HOST_TEXT_BYTES] = '\0';
@@ -328,6 +469,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_come_back_as_they_were),
+        cmocka_unit_test(a_picture_and_how_networks_shall_work_come_back_as_they_were),
+        cmocka_unit_test(a_readers_memory_grows_with_what_comes_and_shrinks_after_it),
+        cmocka_unit_test(an_order_that_makes_no_sense_is_neither_written_nor_read),
         cmocka_unit_test(a_shape_comes_in_pieces_of_any_size),
         cmocka_unit_test(what_a_host_says_comes_back_as_it_was),
         cmocka_unit_test(texts_too_long_are_cut_at_a_character),

@@ -23,6 +23,7 @@ typedef struct record {
     size_t event_count;
     size_t changes; /* calls of the listener */
     model_state last[FAKES];
+    uint64_t bytes[FAKES];
     char told[EVENTS_MAX]; /* the last line */
     bool gate_closed;      /* loads wait until it is opened */
 } record;
@@ -32,6 +33,7 @@ typedef struct fake {
     const char *name;
     uint64_t really; /* bytes that it turns out to take; 0: as estimated */
     int failures;    /* so many loads fail first */
+    bool staged;     /* holds nothing while it does not work */
     bool there;      /* read and written by the room's thread alone */
 } fake;
 
@@ -65,7 +67,7 @@ static lumen_status load_fake(void *self, uint64_t *bytes, lumen_error *error)
     }
     assert_false(one->there);
     one->there = true;
-    if (one->really != 0)
+    if (one->really != 0 || one->staged)
         *bytes = one->really;
     return LUMEN_OK;
 }
@@ -78,12 +80,22 @@ static void unload_fake(void *self)
     record_event(one->into, "unload", one->name);
 }
 
+static uint64_t held_by_fake(void *self)
+{
+    const fake *one = self;
+    pthread_mutex_lock(&one->into->lock);
+    const uint64_t bytes = one->really;
+    pthread_mutex_unlock(&one->into->lock);
+    return bytes;
+}
+
 static void note_change(void *user, size_t index, const model_report *report)
 {
     record *into = user;
     pthread_mutex_lock(&into->lock);
     into->changes++;
     into->last[index] = report->state;
+    into->bytes[index] = report->bytes;
     pthread_cond_broadcast(&into->moved);
     pthread_mutex_unlock(&into->lock);
 }
@@ -102,6 +114,14 @@ static void wait_for_state(record *into, size_t index, model_state state)
 {
     pthread_mutex_lock(&into->lock);
     while (into->last[index] != state)
+        pthread_cond_wait(&into->moved, &into->lock);
+    pthread_mutex_unlock(&into->lock);
+}
+
+static void wait_for_bytes(record *into, size_t index, uint64_t bytes)
+{
+    pthread_mutex_lock(&into->lock);
+    while (into->last[index] != MODEL_LOADED || into->bytes[index] != bytes)
         pthread_cond_wait(&into->moved, &into->lock);
     pthread_mutex_unlock(&into->lock);
 }
@@ -512,6 +532,73 @@ static void many_threads_share_a_budget_that_is_too_small_for_all(void **state)
     models_close(all);
 }
 
+static void a_staged_model_is_there_and_holds_nothing(void **state)
+{
+    (void)state;
+    record into;
+    record_open(&into);
+    fake a = {.name = "a", .staged = true}, b = {.name = "b"}, c = {.name = "c"};
+    const model list[] = {model_of(&a, &into, 40), model_of(&b, &into, 50), model_of(&c, &into, 60)};
+    models *all = open_models(&into, list, 3, 100);
+    models_start_loading(all);
+    wait_for_state(&into, 2, MODEL_RELEASED);
+    model_report reports[3];
+    models_read(all, reports, 3);
+    assert_int_equal(reports[0].state, MODEL_STAGED);
+    assert_string_equal(model_state_name(reports[0].state), "staged");
+    assert_true(reports[0].available && reports[0].bytes == 0);
+    assert_int_equal(reports[1].state, MODEL_LOADED);
+    /* It is had at once, and makes no room when it goes: c drives b out. */
+    static const char *const names[] = {"a", "c"};
+    lumen_error error;
+    assert_int_equal(models_acquire(all, a_name, 1, NULL, NULL, &error), LUMEN_OK);
+    assert_string_equal(events(&into), "load a, load b");
+    models_release(all, a_name, 1);
+    assert_int_equal(models_acquire(all, names, 2, NULL, NULL, &error), LUMEN_OK);
+    assert_string_equal(events(&into), "load a, load b, unload b, load c");
+    models_release(all, names, 2);
+    models_close(all);
+    assert_false(a.there || b.there || c.there);
+}
+
+static void set_really(fake *one, uint64_t bytes)
+{
+    pthread_mutex_lock(&one->into->lock);
+    one->really = bytes;
+    pthread_mutex_unlock(&one->into->lock);
+}
+
+static void what_a_model_holds_is_asked_after_its_work(void **state)
+{
+    (void)state;
+    record into;
+    record_open(&into);
+    fake a = {.name = "a"};
+    model list[] = {model_of(&a, &into, 40)};
+    list[0].held = held_by_fake;
+    models *all = open_models(&into, list, 1, 0);
+    lumen_error error;
+    assert_int_equal(models_acquire(all, a_name, 1, NULL, NULL, &error), LUMEN_OK);
+    set_really(&a, 70);
+    models_release(all, a_name, 1);
+    wait_for_bytes(&into, 0, 70);
+    assert_int_equal(models_acquire(all, a_name, 1, NULL, NULL, &error), LUMEN_OK);
+    set_really(&a, 0); /* its engine gave it back */
+    models_release(all, a_name, 1);
+    wait_for_state(&into, 0, MODEL_STAGED);
+    assert_int_equal(models_acquire(all, a_name, 1, NULL, NULL, &error), LUMEN_OK);
+    set_really(&a, 30); /* and took it again */
+    models_release(all, a_name, 1);
+    wait_for_bytes(&into, 0, 30);
+    model_report report;
+    models_read(all, &report, 1);
+    assert_int_equal(report.state, MODEL_LOADED);
+    assert_true(report.available);
+    assert_string_equal(events(&into), "load a");
+    models_close(all);
+    assert_false(a.there);
+}
+
 static void a_list_with_equal_names_is_refused(void **state)
 {
     (void)state;
@@ -541,6 +628,8 @@ int main(void)
         cmocka_unit_test(closing_during_a_load_waits_for_it_and_ends_those_who_wait),
         cmocka_unit_test(a_wait_can_be_called_off_while_the_load_goes_on),
         cmocka_unit_test(many_threads_share_a_budget_that_is_too_small_for_all),
+        cmocka_unit_test(a_staged_model_is_there_and_holds_nothing),
+        cmocka_unit_test(what_a_model_holds_is_asked_after_its_work),
         cmocka_unit_test(a_list_with_equal_names_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,9 +81,10 @@ lumen_status test_engines_offer(const char *concepts, host_engines *out, lumen_e
     return lumen_engines_offer_more(concepts, &(lumen_engines_more){.names = names, .add = add}, out, error);
 }
 
-lumen_status test_engines_open_library(const char *concepts, lumen **out, lumen_error *error)
+lumen_status test_engines_open_library(const char *concepts, const char *folder, uint64_t memory_budget, lumen **out,
+                                       lumen_error *error)
 {
-    lumen_status status = lumen_engines_open_library(concepts, out, error);
+    lumen_status status = lumen_engines_open_library(concepts, folder, memory_budget, out, error);
     if (status == LUMEN_OK)
         status = add(*out, error);
     if (status != LUMEN_OK) {

@@ -16,6 +16,7 @@
 
 /* As lumen_engines_offer and lumen_engines_open_library, with the engines above. One library a process. */
 lumen_status test_engines_offer(const char *concepts, host_engines *out, lumen_error *error);
-lumen_status test_engines_open_library(const char *concepts, lumen **out, lumen_error *error);
+lumen_status test_engines_open_library(const char *concepts, const char *folder, uint64_t memory_budget, lumen **out,
+                                       lumen_error *error);
 
 #endif

@@ -153,7 +153,7 @@ static void both_sides_give_a_request_the_same_key(void **state)
     open_device(&all, NULL, 1);
     lumen *library;
     lumen_error error;
-    assert_int_equal(test_engines_open_library(NULL, &library, &error), LUMEN_OK);
+    assert_int_equal(test_engines_open_library(NULL, NULL, 0, &library, &error), LUMEN_OK);
     pipeline_plan plan;
     const lumen_request request = {.text = "cat", .engine = "test-1ms"};
     assert_int_equal(pipeline_plan_request(library, &request, &plan, &error), LUMEN_OK);
@@ -238,7 +238,7 @@ static void shapes_from_a_file_are_known_in_the_hosts(void **state)
                "template glorp_template\nparts body\npart body\nball (0, 0, 0), 1\nconcept glorp of glorp_template\n");
     lumen *library;
     lumen_error error;
-    lumen_status status = test_engines_open_library(path, &library, &error);
+    lumen_status status = test_engines_open_library(path, NULL, 0, &library, &error);
     if (status != LUMEN_OK)
         fail_msg("%s", error.message);
     lumen_close(library);
@@ -271,7 +271,7 @@ static void a_bad_file_of_shapes_makes_the_engine_unavailable(void **state)
     unlink(path);
     lumen *library;
     lumen_error error;
-    assert_int_equal(lumen_engines_open_library(path, &library, &error), LUMEN_ERROR_IO);
+    assert_int_equal(lumen_engines_open_library(path, NULL, 0, &library, &error), LUMEN_ERROR_IO);
     assert_null(library);
 }
 
