@@ -237,6 +237,11 @@ unsigned answer_describe_outcome(const executor_outcome *outcome, const char **t
     }
 }
 
+bool answer_is_image_at_fault(const executor_outcome *outcome)
+{
+    return outcome->end == EXECUTOR_FAILED && outcome->error.status == LUMEN_ERROR_INVALID;
+}
+
 void answer_outcome_error(visit *one, const executor_outcome *outcome)
 {
     const char *type, *message;

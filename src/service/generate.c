@@ -156,11 +156,6 @@ bool generate_has_failed(const executor_outcome *outcome)
     return outcome->end == EXECUTOR_FAILED || outcome->end == EXECUTOR_UNAVAILABLE;
 }
 
-bool generate_is_image_at_fault(const executor_outcome *outcome)
-{
-    return outcome->end == EXECUTOR_FAILED && outcome->error.status == LUMEN_ERROR_INVALID;
-}
-
 lumen_status generate_plan_again(service *running, const service_order *again, const executor_outcome *why,
                                  generate_plan *plan, lumen_error *error)
 {
@@ -294,7 +289,7 @@ static void settle_shape(visit *one, const executor_outcome *outcome)
     one->outcome = *outcome;
     one->has_outcome = true;
     observe_outcome(&one->service->seen, outcome);
-    if (one->with_image && generate_is_image_at_fault(outcome))
+    if (one->with_image && answer_is_image_at_fault(outcome))
         answer_image_fault(one, &outcome->error);
     else if (outcome->end != EXECUTOR_DONE)
         answer_outcome_error(one, outcome);

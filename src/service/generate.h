@@ -55,9 +55,6 @@ service_order *generate_keep_for_again(const generate_plan *plan);
 /* Whether an outcome is a reason for it. */
 bool generate_has_failed(const executor_outcome *outcome);
 
-/* Whether the outcome of an order with a picture says that the picture is at fault. */
-bool generate_is_image_at_fault(const executor_outcome *outcome);
-
 /* The same order for the engine without networks; its texts are those of `again`. Counts it, and logs why. */
 lumen_status generate_plan_again(service *running, const service_order *again, const executor_outcome *why,
                                  generate_plan *plan, lumen_error *error);

@@ -16,7 +16,8 @@ void handle_health(visit *one)
 /* ---- Models -------------------------------------------------------------------------------------------------- */
 
 /* The models of processes that all have the same list: each as it is where it is loaded, or in the first. */
-static void add_models(json_t *list, host_set *hosts, uint32_t slots, bool reasons, bool *fallback_loaded)
+static void add_models(json_t *list, const char *device, host_set *hosts, uint32_t slots, bool reasons,
+                       bool *fallback_loaded)
 {
     model_report best[MODELS_MAX];
     size_t count = 0;
@@ -32,7 +33,7 @@ static void add_models(json_t *list, host_set *hosts, uint32_t slots, bool reaso
     }
     for (size_t i = 0; i < count; i++) {
         *fallback_loaded = *fallback_loaded || (best[i].fallback && best[i].state == MODEL_LOADED);
-        json_t *entry = json_pack("{s:o, s:s, s:I, s:f}", "name", files_json_text(best[i].name), "state",
+        json_t *entry = json_pack("{s:o, s:s, s:s, s:I, s:f}", "name", files_json_text(best[i].name), "device", device, "state",
                                   model_state_name(best[i].state), "bytes", (json_int_t)best[i].bytes, "load_seconds",
                                   best[i].load_seconds);
         if (reasons && best[i].reason[0] != '\0')
@@ -46,9 +47,9 @@ static json_t *describe_models(service *running, bool reasons, bool *fallback_lo
 {
     json_t *list = json_array();
     *fallback_loaded = false;
-    add_models(list, running->hosts, running->options.workers, reasons, fallback_loaded);
+    add_models(list, SERVICE_DEVICE, running->hosts, running->options.workers, reasons, fallback_loaded);
     if (running->network_hosts != NULL)
-        add_models(list, running->network_hosts, 1, reasons, fallback_loaded);
+        add_models(list, SERVICE_NETWORKS, running->network_hosts, 1, reasons, fallback_loaded);
     return list;
 }
 

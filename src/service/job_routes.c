@@ -93,7 +93,7 @@ static void start_job(visit *one, const generate_plan *plan)
         cache_release(entry);
         answer_accepted(one, made);
     } else {
-        executor_party party = job_party(made, generate_keep_for_again(plan));
+        executor_party party = job_party(made, generate_keep_for_again(plan), plan->body.image != NULL);
         executor_refusal refusal;
         executor_ticket *ticket = executor_join(plan->work, &plan->order, &party, &refusal);
         job_started(made, ticket);

@@ -32,6 +32,7 @@ struct job {
     executor_ticket *ticket;
     executor_ticket *second; /* of what is done in the place of what failed */
     void *again;             /* for that; NULL: nothing can be, or it has been begun */
+    bool with_image;
     char reason[JOB_REASON_BYTES];
     uint64_t ended_ns, spoken_ns;
     job_result result; /* JOB_DONE */
@@ -356,6 +357,8 @@ static void fail(job *one, const executor_outcome *outcome)
 {
     const char *type, *message;
     answer_describe_outcome(outcome, &type, &message, NULL);
+    if (one->with_image && answer_is_image_at_fault(outcome))
+        type = "InvalidRequestError";
     pthread_mutex_lock(&one->lock);
     executor_ticket *ticket = NULL;
     if (one->state == JOB_LIVE) {
@@ -430,9 +433,10 @@ static executor_party party_of(job *one)
     return (executor_party){.finished = finished, .changed = changed, .user = one};
 }
 
-executor_party job_party(job *one, void *again)
+executor_party job_party(job *one, void *again, bool with_image)
 {
     one->again = again;
+    one->with_image = with_image;
     return party_of(one);
 }
 

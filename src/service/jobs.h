@@ -2,7 +2,7 @@
  * jobs.h: work that nobody holds a connection open for. POST /jobs starts it, its address tells how it goes.
  *
  *     job *one = job_create(jobs, &client, key);                 // NULL: too many are under way, or no memory
- *     executor_party party = job_party(one, again);
+ *     executor_party party = job_party(one, again, false);
  *     job_started(one, executor_join(work, &order, &party, &refusal));
  *     job_release(one);
  *     ...
@@ -91,8 +91,8 @@ job *job_find(job_table *all, const char *id);
 void job_release(job *one);
 
 /* The party that joins the executor for a job. `again` (may be NULL) goes to the hook of that name and is the job's to
- * give to free(). */
-executor_party job_party(job *one, void *again);
+ * give to free(). `with_image`: the order has a picture, which may turn out to be at fault. */
+executor_party job_party(job *one, void *again, bool with_image);
 
 /* Says why "auto" does without a better engine (ASCII; "" is none), and the key of the shape that there will be. */
 void job_is_replaced(job *one, uint64_t key, const char *reason);

@@ -46,14 +46,14 @@ lumen_status observations_open(observations *seen, lumen_error *error)
     seen->queue_oldest =
         metrics_gauge(all, "lumen_queue_oldest_seconds", "How long the oldest has waited.", "device", NULL);
     seen->model_loaded =
-        metrics_gauge(all, "lumen_model_loaded", "1 when the model is loaded in some engine process.", "model", NULL);
+        metrics_gauge(all, "lumen_model_loaded", "1 when the model is loaded in some engine process.", "model", "device", NULL);
     seen->model_available = metrics_gauge(all, "lumen_model_available",
-                                          "1 when the model is loaded, or comes when it is needed.", "model", NULL);
+                                          "1 when the model is loaded, or comes when it is needed.", "model", "device", NULL);
     seen->model_failed = metrics_gauge(all, "lumen_model_failed",
-                                       "1 when the model could not be loaded; it is tried again.", "model", NULL);
+                                       "1 when the model could not be loaded; it is tried again.", "model", "device", NULL);
     seen->model_bytes =
-        metrics_gauge(all, "lumen_model_bytes", "Memory that the model took when it was loaded.", "model", NULL);
-    seen->model_seconds = metrics_gauge(all, "lumen_model_load_seconds", "Time that loading took.", "model", NULL);
+        metrics_gauge(all, "lumen_model_bytes", "Memory that the model took when it was loaded.", "model", "device", NULL);
+    seen->model_seconds = metrics_gauge(all, "lumen_model_load_seconds", "Time that loading took.", "model", "device", NULL);
     seen->pending_writes =
         metric_with(metrics_gauge(all, "lumen_cache_pending_writes", "Shapes that wait to be written to disk.", NULL));
     seen->hung = metric_with(
@@ -180,7 +180,8 @@ static void refresh_tier(observations *seen, const char *tier, const cache_tier_
 }
 
 /* One gauge for all processes: the best that any of them says of a model. Returns how often they crashed. */
-static unsigned refresh_models_of(observations *seen, host_set *hosts, const host_engines *offered, uint32_t slots)
+static unsigned refresh_models_of(observations *seen, const char *device, host_set *hosts, const host_engines *offered,
+                                  uint32_t slots)
 {
     bool loaded[MODELS_MAX] = {false}, available[MODELS_MAX] = {false}, failed[MODELS_MAX] = {false};
     unsigned crashes = 0;
@@ -195,14 +196,15 @@ static unsigned refresh_models_of(observations *seen, host_set *hosts, const hos
             if (!report.ready || one->state != MODEL_LOADED)
                 continue;
             loaded[i] = true;
-            metric_set(metric_with(seen->model_bytes, one->name), (double)one->bytes);
-            metric_set(metric_with(seen->model_seconds, one->name), one->load_seconds);
+            metric_set(metric_with(seen->model_bytes, one->name, device), (double)one->bytes);
+            metric_set(metric_with(seen->model_seconds, one->name, device), one->load_seconds);
         }
     }
     for (size_t i = 0; i < offered->model_count && i < MODELS_MAX; i++) {
-        metric_set(metric_with(seen->model_loaded, offered->models[i].name), loaded[i] ? 1.0 : 0.0);
-        metric_set(metric_with(seen->model_available, offered->models[i].name), available[i] ? 1.0 : 0.0);
-        metric_set(metric_with(seen->model_failed, offered->models[i].name), failed[i] && !available[i] ? 1.0 : 0.0);
+        const char *name = offered->models[i].name;
+        metric_set(metric_with(seen->model_loaded, name, device), loaded[i] ? 1.0 : 0.0);
+        metric_set(metric_with(seen->model_available, name, device), available[i] ? 1.0 : 0.0);
+        metric_set(metric_with(seen->model_failed, name, device), failed[i] && !available[i] ? 1.0 : 0.0);
     }
     return crashes;
 }
@@ -210,9 +212,9 @@ static unsigned refresh_models_of(observations *seen, host_set *hosts, const hos
 static void refresh_models(struct service *running)
 {
     const service_options *options = &running->options;
-    unsigned crashes = refresh_models_of(&running->seen, running->hosts, options->engines, options->workers);
+    unsigned crashes = refresh_models_of(&running->seen, SERVICE_DEVICE, running->hosts, options->engines, options->workers);
     if (running->network_hosts != NULL)
-        crashes += refresh_models_of(&running->seen, running->network_hosts, options->networks, 1);
+        crashes += refresh_models_of(&running->seen, SERVICE_NETWORKS, running->network_hosts, options->networks, 1);
     metric_set(running->seen.crashes, (double)crashes);
 }
 
