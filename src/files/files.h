@@ -49,13 +49,14 @@ lumen_status files_encode(const lumen_shape *shape, files_format format, buffer 
 
 /* PLY 1.0, binary_little_endian: the points. x y z nx ny nz (float), red green blue part_id (uchar),
  * attachment (float): 32 bytes a point. Comments say the text, the template, the pipeline, the key, the
- * seed and the parts ("comment part 1 head"); what is not printable ASCII there is escaped, and "end_header"
- * becomes "end-header". */
+ * seed and the parts ("comment part 1 head"), and, unless they are certain, how sure their names are ("comment
+ * confidence 1 0.930000"); what is not printable ASCII there is escaped, and "end_header" becomes "end-header". */
 lumen_status files_ply(const lumen_shape *shape, buffer *out, lumen_error *error);
 
 /* glTF 2.0 binary: the part meshes. A root node named after the subject has one named node per part that
  * is not empty, with the mesh, the normals, the vertex colors and a material of its own. Colors are linear;
- * what is seen is baseColorFactor (the brightest of the part) times COLOR_0. */
+ * what is seen is baseColorFactor (the brightest of the part) times COLOR_0. The extras of a node say its part_id and
+ * its name, and, unless it is certain, how sure that is: confidence. */
 lumen_status files_glb(const lumen_shape *shape, buffer *out, lumen_error *error);
 
 /* Binary STL: all triangles of all parts, in the frame of the shape (+Y up), a normal per facet. */
@@ -64,7 +65,7 @@ lumen_status files_stl(const lumen_shape *shape, buffer *out, lumen_error *error
 /* The JSON object that the service answers and that `generate` writes: positions (base64, float32 little-
  * endian, xyz), part_ids and attachments (base64, uint8; attachments 0..255), part_names, part_colors
  * ("#rrggbb"), template_type, bounding_box, pipeline, cached, generation_time_ms, key, seed, subject,
- * concept, verb, text and motion. Seeds above 2^63 - 1, which no request can carry, become a string. */
+ * concept, verb, text and motion; part_confidence unless all names are certain. Seeds above 2^63 - 1, which no request can carry, become a string. */
 lumen_status files_json(const lumen_shape *shape, buffer *out, lumen_error *error);
 
 /* The object of files_json without its long arrays: positions, part_ids, attachments. */

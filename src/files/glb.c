@@ -211,6 +211,8 @@ static void add_part(gltf_document *gltf, const lumen_shape *shape, uint32_t par
     document_value *extras = document_object();
     set_integer(gltf, extras, "part_id", (size_t)part + 1);
     set(gltf, extras, "part", document_text(name));
+    if (shape->part_confidence != NULL)
+        set(gltf, extras, "confidence", document_real((double)files_part_confidence(shape, part)));
     document_value *node = document_object();
     set(gltf, node, "name", document_text(name));
     set_integer(gltf, node, "mesh", add(gltf, gltf->meshes, whole));

@@ -18,6 +18,13 @@ static inline const char *files_part_name(const lumen_shape *shape, uint32_t ind
     return shape->part_names == NULL || shape->part_names[index] == NULL ? "part" : shape->part_names[index];
 }
 
+/* How sure that name is, 0..1; 1 where all are certain. */
+static inline float files_part_confidence(const lumen_shape *shape, uint32_t index)
+{
+    const float value = shape->part_confidence == NULL ? 1.0f : shape->part_confidence[index];
+    return value > 0.0f ? (value < 1.0f ? value : 1.0f) : 0.0f; /* and 0 for a NaN */
+}
+
 /* Part `index` as a mesh; an empty one where a shape has none. */
 static inline lumen_mesh files_part_mesh(const lumen_shape *shape, uint32_t index)
 {

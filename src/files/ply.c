@@ -36,6 +36,11 @@ static void header(const lumen_shape *shape, buffer *out)
         snprintf(what, sizeof what, "part %" PRIu32, i + 1);
         comment(out, what, files_part_name(shape, i));
     }
+    for (uint32_t i = 0; shape->part_confidence != NULL && i < shape->part_count; i++) {
+        const uint32_t millionths = (uint32_t)(files_part_confidence(shape, i) * 1e6f + 0.5f);
+        buffer_print(out, "comment confidence %" PRIu32 " %" PRIu32 ".%06" PRIu32 "\n", i + 1, millionths / 1000000,
+                     millionths % 1000000);
+    }
     buffer_print(out, "element vertex %" PRIu32 "\n", shape->point_count);
     buffer_text(out, "property float x\nproperty float y\nproperty float z\n"
                      "property float nx\nproperty float ny\nproperty float nz\n"

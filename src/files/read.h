@@ -37,7 +37,9 @@ typedef struct shape_draft {
     uint32_t part_count;
     const char *part_names[LUMEN_PARTS_MAX]; /* of draft_text; NULL: "part 3" */
     uint8_t part_colors[LUMEN_PARTS_MAX][3];
-    bool has_part_colors; /* false: the mean of the points' */
+    bool has_part_colors;                   /* false: the mean of the points' */
+    float part_confidence[LUMEN_PARTS_MAX]; /* 0..1 */
+    uint32_t has_part_confidence;           /* bit k: that of part k is said; names are certain unless all are */
 
     /* Of draft_text, or NULL: not said. */
     const char *text, *template_type, *concept_name, *subject, *verb, *pipeline, *key, *motion;
@@ -50,6 +52,9 @@ typedef struct shape_draft {
 /* A copy in the draft's memory of `length` bytes as a text of at most `room` bytes with its zero: what is not UTF-8 or
  * is a control character becomes "?", what is too long is cut at a character. NULL when memory runs out. */
 const char *draft_text(shape_draft *draft, const char *bytes, size_t length, size_t room);
+
+/* Notes how sure the name of part `part` (from 0) is; false for what is no number from 0 to 1. */
+bool draft_sure(shape_draft *draft, uint32_t part, double confidence);
 
 /* The failure of a file: "NAME cannot be read: FAULT; MEND". */
 lumen_status draft_fail(const shape_draft *draft, lumen_error *error, const char *mend, const char *format, ...)

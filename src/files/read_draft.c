@@ -39,6 +39,15 @@ const char *draft_text(shape_draft *draft, const char *bytes, size_t length, siz
     return text;
 }
 
+bool draft_sure(shape_draft *draft, uint32_t part, double confidence)
+{
+    if (!(confidence >= 0.0 && confidence <= 1.0))
+        return false;
+    draft->part_confidence[part] = (float)confidence;
+    draft->has_part_confidence |= (uint32_t)1 << part;
+    return true;
+}
+
 lumen_status draft_fail(const shape_draft *draft, lumen_error *error, const char *mend, const char *format, ...)
 {
     char fault[160];
@@ -164,6 +173,20 @@ static bool fill_parts(shape_draft *draft)
     return true;
 }
 
+/* `confidence` becomes an array, or NULL where names are certain. False when memory runs out. */
+static bool copy_confidence(const shape_draft *draft, const float **confidence)
+{
+    *confidence = NULL;
+    if (draft->part_count == 0 || draft->has_part_confidence != UINT32_MAX >> (32 - draft->part_count))
+        return true;
+    float *copy = arena_array(draft->memory, float, draft->part_count);
+    if (copy == NULL)
+        return false;
+    memcpy(copy, draft->part_confidence, draft->part_count * sizeof *copy);
+    *confidence = copy;
+    return true;
+}
+
 static bool fill_colors(shape_draft *draft)
 {
     if (draft->colors == NULL) {
@@ -274,7 +297,8 @@ lumen_status draft_finish(shape_draft *draft, const void *bytes, size_t size, lu
     if (!is_key(draft->key))
         draft->key = draft_text(draft, key, sizeof key - 1, sizeof key);
     if (shape == NULL || names == NULL || meshes == NULL || part_colors == NULL || draft->key == NULL ||
-        !fill_texts(draft) || !fill_parts(draft) || !fill_colors(draft))
+        !fill_texts(draft) || !fill_parts(draft) || !fill_colors(draft) ||
+        !copy_confidence(draft, &shape->part_confidence))
         return lumen_fail_memory(error, "a shape from a file");
     if (draft->part_meshes == NULL)
         for (uint32_t k = 0; k < draft->part_count; k++)

@@ -500,6 +500,9 @@ static lumen_status measure_parts(glb_reader *from, const glb_node *nodes, uint3
         if (!last)
             sizes[part] = (part_size){.has_normals = true};
         draft->part_names[part] = last ? draft_text(draft, "rest", 4, READ_NAME_BYTES) : name_of(from, node, mesh);
+        const json_t *sure = json_object_get(json_object_get(node, "extras"), "confidence");
+        if (!last && json_is_number(sure))
+            draft_sure(draft, part, json_number_value(sure));
         part_of[i] = (uint8_t)part;
         sizes[part].vertices += own.vertices;
         sizes[part].triangles += own.triangles;

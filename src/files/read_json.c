@@ -91,6 +91,7 @@ static bool read_color(const char *text, uint8_t color[3])
 static lumen_status take_parts(shape_draft *draft, const json_t *object, lumen_error *error)
 {
     const json_t *names = json_object_get(object, "part_names"), *colors = json_object_get(object, "part_colors");
+    const json_t *sure = json_object_get(object, "part_confidence");
     if (json_array_size(names) > LUMEN_PARTS_MAX)
         return draft_fail(draft, error, MEND, "it has %zu parts, more than %d", json_array_size(names),
                           LUMEN_PARTS_MAX);
@@ -105,6 +106,9 @@ static lumen_status take_parts(shape_draft *draft, const json_t *object, lumen_e
             return lumen_fail_memory(error, "a shape from a file");
         if (draft->has_part_colors && !read_color(json_string_value(json_array_get(colors, k)), draft->part_colors[k]))
             return draft_fail(draft, error, MEND, "the color of part %u is not of the form #rrggbb", k + 1);
+        const json_t *one = json_array_get(sure, k);
+        if (one != NULL && !(json_is_number(one) && draft_sure(draft, k, json_number_value(one))))
+            return draft_fail(draft, error, MEND, "the confidence of part %u is no number from 0 to 1", k + 1);
     }
     return LUMEN_OK;
 }

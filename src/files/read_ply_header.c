@@ -156,6 +156,34 @@ static char *behind(char *line, const char *start)
     return strncmp(line, start, length) == 0 ? line + length : NULL;
 }
 
+/* "0.930000", whatever the locale; below 0 for anything else. */
+static double read_share(const char *text)
+{
+    const size_t digits = strspn(text, "0123456789");
+    double value = 0.0, unit = 1.0;
+    if (digits == 0 || (text[digits] != '.' && text[digits] != '\0'))
+        return -1.0;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '.' && at == text + digits)
+            continue;
+        if (*at < '0' || *at > '9')
+            return -1.0;
+        value = value * 10.0 + (*at - '0');
+        unit *= at > text + digits ? 10.0 : 1.0;
+    }
+    return value / unit;
+}
+
+/* The number of a part at the start of `text`, and what follows its space; 0 for anything else. */
+static uint32_t take_part(char *text, char **rest)
+{
+    unsigned long part = strtoul(text, rest, 10);
+    if (part < 1 || part > LUMEN_PARTS_MAX || **rest != ' ')
+        return 0;
+    (*rest)++;
+    return (uint32_t)part;
+}
+
 /* "comment WHAT TEXT", as files_ply writes them; others mean nothing here. */
 static void take_comment(ply_reader *from, char *line)
 {
@@ -184,16 +212,16 @@ static void take_comment(ply_reader *from, char *line)
         }
     if ((rest = behind(line, "comment seed ")) != NULL)
         draft->seed = strtoull(rest, NULL, 10);
-    if ((rest = behind(line, "comment part ")) != NULL) {
-        char *name;
-        unsigned long part = strtoul(rest, &name, 10);
-        if (part >= 1 && part <= LUMEN_PARTS_MAX && *name == ' ') {
-            size_t length = unescape(name + 1);
-            draft->part_names[part - 1] = draft_text(draft, name + 1, length, READ_NAME_BYTES);
-            if (part > from->named_parts)
-                from->named_parts = (uint32_t)part;
-        }
+    uint32_t part;
+    char *value;
+    if ((rest = behind(line, "comment part ")) != NULL && (part = take_part(rest, &value)) > 0) {
+        size_t length = unescape(value);
+        draft->part_names[part - 1] = draft_text(draft, value, length, READ_NAME_BYTES);
+        if (part > from->named_parts)
+            from->named_parts = part;
     }
+    if ((rest = behind(line, "comment confidence ")) != NULL && (part = take_part(rest, &value)) > 0)
+        draft_sure(draft, part - 1, read_share(value));
 }
 
 static bool take_format(ply_reader *from, char **words, size_t count)

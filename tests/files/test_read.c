@@ -167,6 +167,55 @@ static void a_seed_that_json_holds_as_text_comes_back(void **state)
     sample_shape_free(written);
 }
 
+/* How sure the names of parts are, of whoever names what a network made. */
+static const float sure[] = {0.93f, 0.0f, 1.0f, 0.412f, 0.5f, 0.25f};
+
+static void how_sure_names_are_comes_back(void **state)
+{
+    (void)state;
+    static const files_format formats[] = {FILES_JSON, FILES_PLY, FILES_GLB};
+    lumen_shape *written = fitting_sample(SAMPLE_HORSE);
+    assert_int_equal(written->part_count, sizeof sure / sizeof *sure);
+    written->part_confidence = sure;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        lumen_shape *read = write_and_read(written, formats[i]);
+        assert_int_equal(read->part_count, written->part_count);
+        assert_non_null(read->part_confidence);
+        for (uint32_t k = 0; k < read->part_count; k++)
+            assert_true(fabsf(read->part_confidence[k] - sure[k]) < 1e-5f);
+        lumen_shape_free(read);
+    }
+    sample_shape_free(written);
+}
+
+/* A part without a surface is in no GLB, and those after it keep what is theirs. */
+static void how_sure_names_are_stays_with_the_parts_that_a_glb_has(void **state)
+{
+    (void)state;
+    lumen_shape *written = sample_shape_make(SAMPLE_CAR);
+    written->part_confidence = sure;
+    lumen_shape *read = write_and_read(written, FILES_GLB);
+    assert_int_equal(read->part_count, 3);
+    assert_non_null(read->part_confidence);
+    assert_true(fabsf(read->part_confidence[1] - sure[1]) < 1e-5f);
+    assert_true(fabsf(read->part_confidence[2] - sure[3]) < 1e-5f);
+    lumen_shape_free(read);
+    sample_shape_free(written);
+}
+
+static void names_that_are_certain_stay_so(void **state)
+{
+    (void)state;
+    static const files_format formats[] = {FILES_JSON, FILES_PLY, FILES_GLB};
+    lumen_shape *written = fitting_sample(SAMPLE_HORSE);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        lumen_shape *read = write_and_read(written, formats[i]);
+        assert_null(read->part_confidence);
+        lumen_shape_free(read);
+    }
+    sample_shape_free(written);
+}
+
 static const char *const hostile[] = {"end_header\nend_header",
                                       "tail \"}],\\x41\xff\x80</script>",
                                       "\xc3\xa9l\xc3\xa9phant",
@@ -539,6 +588,10 @@ static void a_broken_json_says_what_is_wrong(void **state)
         {"{\"positions\":\"AAAAAAAAAAAAAAAA\",\"part_names\":[7]}", "the name of part 1"},
         {"{\"positions\":\"AAAAAAAAAAAAAAAA\",\"part_names\":[\"a\"],\"part_colors\":[\"red\"]}",
          "the color of part 1"},
+        {"{\"positions\":\"AAAAAAAAAAAAAAAA\",\"part_names\":[\"a\"],\"part_confidence\":[1.5]}",
+         "the confidence of part 1"},
+        {"{\"positions\":\"AAAAAAAAAAAAAAAA\",\"part_names\":[\"a\"],\"part_confidence\":[\"sure\"]}",
+         "the confidence of part 1"},
         {"{\"positions\":\"AAAAAAAAAAAAAAAA\",\"part_names\":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,"
          "0,0,"
          "0,0,0]}",
@@ -628,6 +681,9 @@ int main(void)
         cmocka_unit_test(a_ply_of_ours_comes_back_to_the_bit),
         cmocka_unit_test(the_object_of_the_service_comes_back),
         cmocka_unit_test(a_seed_that_json_holds_as_text_comes_back),
+        cmocka_unit_test(how_sure_names_are_comes_back),
+        cmocka_unit_test(how_sure_names_are_stays_with_the_parts_that_a_glb_has),
+        cmocka_unit_test(names_that_are_certain_stay_so),
         cmocka_unit_test(hostile_names_come_back_as_texts),
         cmocka_unit_test(a_glb_of_ours_comes_back_part_by_part),
         cmocka_unit_test(attachments_that_are_not_there_grow_away_from_the_joint),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/buffer.h"
 #include "client.h"
 #include "fixture.h"
 
@@ -440,26 +441,29 @@ static void headers_are_found_in_any_case_and_all_of_a_name_in_order(void **stat
 static void headers_of_eight_kilobytes_are_read_and_more_is_refused(void **state)
 {
     fixture *test = *state;
-    char *request = malloc(200000);
-    assert_non_null(request);
-    int length = sprintf(request, "GET /now HTTP/1.1\r\nHost: x\r\n");
+    buffer request, larger;
+    buffer_open(&request, 200000);
+    buffer_text(&request, "GET /now HTTP/1.1\r\nHost: x\r\n");
     for (int i = 0; i < 40; i++)
-        length += sprintf(request + length, "X-Header-%02d: %0*d\r\n", i, 185, i);
-    assert_true(length > 8000);
-    strcpy(request + length, "\r\n");
+        buffer_print(&request, "X-Header-%02d: %0*d\r\n", i, 185, i);
+    assert_true(request.size > 8000);
+    buffer_append(&request, "\r\n", 3);
+    buffer_open(&larger, 200000);
+    buffer_text(&larger, "GET /now HTTP/1.1\r\nX: ");
+    buffer_fill(&larger, 'x', 100000);
+    buffer_append(&larger, "\r\n\r\n", 5);
+    assert_false(buffer_failed(&request) || buffer_failed(&larger));
     int socket = client_connect(test->port);
-    expect_text(socket, request, 200, "now");
-    expect_text(socket, request, 200, "now");
-    memset(request, 'x', 100000);
-    memcpy(request, "GET /now HTTP/1.1\r\nX: ", 22);
-    strcpy(request + 100000, "\r\n\r\n");
+    expect_text(socket, (const char *)request.data, 200, "now");
+    expect_text(socket, (const char *)request.data, 200, "now");
     reply got;
-    assert_true(client_send_text(socket, request));
+    assert_true(client_send_text(socket, (const char *)larger.data));
     client_read(socket, &got, false);
     assert_int_equal(got.status, 431);
     reply_free(&got);
     close(socket);
-    free(request);
+    buffer_close(&request);
+    buffer_close(&larger);
 }
 
 /* A proxy in front could see another end of such a request, and what follows would be somebody else's. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "motion/internal.h"
 #include "words/words.h"
 
@@ -104,32 +105,41 @@ static void a_mistake_is_named_with_its_line_and_its_mend(void **state)
     expect_refusal("motion abcdefghijklmnopqrstuvwxyz0123456789\n", 1, "longer than 31 characters");
 }
 
+/* The text in a buffer. */
+static const char *ended(buffer *text)
+{
+    buffer_append(text, "", 1);
+    assert_false(buffer_failed(text));
+    return (const char *)text->data;
+}
+
 static void too_much_of_anything_is_refused(void **state)
 {
     (void)state;
-    char *text = malloc(MOTION_TEXT_MOST + 64);
-    assert_non_null(text);
-    memset(text, ' ', MOTION_TEXT_MOST + 8);
-    text[MOTION_TEXT_MOST + 8] = '\0';
+    buffer text;
+    buffer_open(&text, MOTION_TEXT_MOST + 64);
+    buffer_fill(&text, ' ', MOTION_TEXT_MOST + 8);
     motion_library *motions;
     lumen_error error;
-    assert_int_equal(motion_library_open(text, "mine", &motions, &error), LUMEN_ERROR_INVALID);
+    assert_int_equal(motion_library_open(ended(&text), "mine", &motions, &error), LUMEN_ERROR_INVALID);
     assert_non_null(strstr(error.message, "split it"));
 
-    char *at = text + sprintf(text, "motion a\n");
+    text.size = 0;
+    buffer_text(&text, "motion a\n");
     for (int i = 0; i <= MOTION_RULES_MOST; i++)
-        at += sprintf(at, "body : twist\n");
-    expect_refusal(text, MOTION_RULES_MOST + 2, "more than 64 rules");
-    at = text + sprintf(text, "motion a\nverbs");
+        buffer_text(&text, "body : twist\n");
+    expect_refusal(ended(&text), MOTION_RULES_MOST + 2, "more than 64 rules");
+    text.size = 0;
+    buffer_text(&text, "motion a\nverbs");
     for (int i = 0; i <= MOTION_WORDS_MOST; i++)
-        at += sprintf(at, " v%d", i);
-    expect_refusal(text, 2, "more than 64");
-    at = text;
+        buffer_print(&text, " v%d", i);
+    expect_refusal(ended(&text), 2, "more than 64");
+    text.size = 0;
     for (int i = 0; i <= MOTION_TEMPLATES_MOST; i++)
-        at += sprintf(at, "motion m%d\n", i);
-    assert_int_equal(motion_library_open(text, "mine", &motions, &error), LUMEN_ERROR_INVALID);
+        buffer_print(&text, "motion m%d\n", i);
+    assert_int_equal(motion_library_open(ended(&text), "mine", &motions, &error), LUMEN_ERROR_INVALID);
     assert_non_null(strstr(error.message, "more than 256 motions"));
-    free(text);
+    buffer_close(&text);
 }
 
 static void a_pattern_matches_as_a_shell_would(void **state)

@@ -32,7 +32,7 @@ VECTORS_INLINE __m512 vector_power_of_two(__m512 x)
 /* The first `count` (at most 16) of a mask's elements. */
 VECTORS_INLINE __mmask16 vector_mask(size_t count)
 {
-    return count >= 16 ? (__mmask16)0xffffu : (__mmask16)((1u << count) - 1u);
+    return (__mmask16)(count >= 16 ? 0xffffu : (1u << count) - 1u);
 }
 
 /* 16 bf16 as f32; those outside of the mask are not read and count as 0. */
