@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static service_order order;
     static order_faults faults;
     lumen_error error = {0};
-    order_status status = order_read(data, size, engines, &order, &faults, &error);
+    order_status status = order_read(data, size, &rules, &order, &faults, &error);
     /* The same bytes, read by the parser alone. */
     json_t *body = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
     switch (status) {

@@ -50,13 +50,15 @@ enum { EXECUTOR_STAGE_BYTES = 48, EXECUTOR_STAGES_MAX = 16, EXECUTOR_BATCH_MAX =
 
 /* ---- Orders ------------------------------------------------------------------------------------------------------ */
 
-/* What to make. Everything is copied by executor_join. */
+/* What to make. Everything is copied by executor_join, but for the picture, which is shared. */
 typedef struct executor_order {
     uint64_t key;
     const char *identity;  /* compared when keys are equal */
     const char *engine;    /* name of the engine that will do it: orders of one engine may be batched */
     uint32_t batch_max;    /* 1: this engine takes one at a time */
-    lumen_request request; /* text, verb and engine are copied; progress is ignored */
+    lumen_request request; /* text, verb and engine are copied; progress and image are ignored */
+    blob *image;           /* of the request; kept as long as the work is known, and the caller keeps its own
+                              reference; NULL: none. Works see it in their request */
 } executor_order;
 
 /* ---- Outcomes ---------------------------------------------------------------------------------------------------- */
@@ -169,6 +171,8 @@ typedef struct executor_options {
     const char *device;      /* its name in logs and figures: "cpu" */
     uint32_t slots;          /* 1..64 */
     uint32_t queue_max;      /* flights that may be looked up or wait; 0: 1,024 */
+    size_t image_bytes_max;  /* that the pictures of all flights may hold; beyond, joining with one is refused as if
+                                the queue were full; 0: no bound */
     uint32_t lookup_threads; /* 0: 2 */
     double deadline_seconds; /* 0: 300 */
     double grace_seconds;    /* 0: 5 */
@@ -202,6 +206,7 @@ typedef struct executor_slot_figures {
 typedef struct executor_figures {
     uint32_t looking_up, queued, running; /* flights */
     uint32_t parties;                     /* that wait for their answer */
+    uint64_t image_bytes;                 /* of the pictures that flights hold */
     uint32_t slots;
     /* Since the start: parties that joined and of them those who shared a flight under way; flights that the lookup
      * had, flights that began to run; flights by their end (`failed` with UNAVAILABLE, `done` with `found`); parties

@@ -27,6 +27,7 @@ void executor_read_figures(executor *all, executor_figures *figures)
     figures->queued = all->queue.count;
     figures->running = all->running;
     figures->parties = all->parties;
+    figures->image_bytes = all->image_bytes;
     figures->slots = all->options.slots;
     figures->joined = all->counts.joined;
     figures->shared = all->counts.shared;

@@ -46,6 +46,10 @@ flight *flight_create(executor *all, const executor_order *order)
     one->order.request.engine = text_move(&place, order->request.engine);
     one->order.request.progress = NULL;
     one->order.request.progress_user = NULL;
+    blob_keep(order->image);
+    one->order.request.image = order->image != NULL ? order->image->data : NULL;
+    one->order.request.image_size = order->image != NULL ? order->image->size : 0;
+    all->image_bytes += one->order.request.image_size;
     if (one->order.batch_max < 1)
         one->order.batch_max = 1;
     if (one->order.batch_max > EXECUTOR_BATCH_MAX)
@@ -185,6 +189,8 @@ void flight_release(flight *one)
         all->options.hooks.release(all->options.hooks.user, one->outcome.result);
         pthread_mutex_lock(&all->lock);
     }
+    all->image_bytes -= one->order.request.image_size;
+    blob_release(one->order.image);
     free(one);
 }
 

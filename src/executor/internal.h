@@ -67,7 +67,7 @@ typedef struct slot slot;
 
 struct executor_work {
     executor *all;
-    executor_order order;  /* never changes; its texts lie behind this struct */
+    executor_order order;  /* never changes; its texts lie behind this struct, its picture is a reference */
     atomic_bool cancelled; /* the one thing that is read without the lock */
     uint32_t references;
     executor_state state;
@@ -98,7 +98,7 @@ typedef struct aftermath {
     ticket *first, *last; /* to be told */
 } aftermath;
 
-flight *flight_create(executor *all, const executor_order *order); /* NULL: no memory; the lock is not needed */
+flight *flight_create(executor *all, const executor_order *order); /* NULL: no memory */
 flight *flight_find(const executor *all, uint64_t key, const char *identity);
 
 /* Into the table and the list of lookups. The table takes the reference of the maker. */
@@ -244,6 +244,7 @@ struct executor {
     uint32_t parties;   /* that wait for an answer */
     uint32_t listeners; /* parties of flights that want to hear of changes */
     uint32_t leaving;   /* calls of executor_leave under way */
+    size_t image_bytes; /* of the pictures of flights, also of those that are over but not forgotten */
 
     deadline_heap deadlines;
     moment watch_at; /* when the watchdog wakes by itself; MOMENT_AWAKE: it is awake */

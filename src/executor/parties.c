@@ -28,6 +28,13 @@ static void party_attach(ticket *party, flight *one)
     watchdog_by(all, party->deadline);
 }
 
+/* Whether one more picture may be held. With the lock. */
+static bool has_room_for(const executor *all, const blob *image)
+{
+    const size_t most = all->options.image_bytes_max;
+    return image == NULL || most == 0 || (image->size <= most && all->image_bytes <= most - image->size);
+}
+
 /* With the lock: the refusal, or EXECUTOR_ACCEPTED when the party has joined a flight. */
 static executor_refusal join_locked(executor *all, const executor_order *order, ticket *party)
 {
@@ -39,7 +46,7 @@ static executor_refusal join_locked(executor *all, const executor_order *order, 
     if (one != NULL) {
         all->counts.shared++;
     } else {
-        if (all->looking_up + all->queue.count >= all->options.queue_max) {
+        if (all->looking_up + all->queue.count >= all->options.queue_max || !has_room_for(all, order->image)) {
             all->counts.full++;
             return EXECUTOR_QUEUE_FULL;
         }

@@ -5,9 +5,10 @@
 
 #include "base/utf8.h"
 
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 void files_base64(buffer *out, const void *bytes, size_t size)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *byte = bytes;
     while (size > 0) {
         uint32_t group = (uint32_t)byte[0] << 16;
@@ -22,6 +23,47 @@ void files_base64(buffer *out, const void *bytes, size_t size)
         byte += taken;
         size -= taken;
     }
+}
+
+size_t files_base64_size(const char *text, size_t length)
+{
+    if (length == 0 || length % 4 != 0)
+        return 0;
+    size_t padding = text[length - 1] != '=' ? 0 : text[length - 2] != '=' ? 1 : 2;
+    return length / 4 * 3 - padding;
+}
+
+enum { NO_DIGIT = 64 };
+
+static void fill_digits(unsigned char digits[256])
+{
+    memset(digits, NO_DIGIT, 256);
+    for (unsigned i = 0; i < 64; i++)
+        digits[(unsigned char)alphabet[i]] = (unsigned char)i;
+}
+
+bool files_base64_read(const char *text, size_t length, unsigned char *bytes)
+{
+    const size_t size = files_base64_size(text, length);
+    const size_t whole = size / 3, rest = size % 3;
+    const unsigned char *letter = (const unsigned char *)text;
+    unsigned char digits[256], wrong = 0;
+    fill_digits(digits);
+    for (size_t i = 0; i < whole; i++, letter += 4, bytes += 3) {
+        const unsigned char a = digits[letter[0]], b = digits[letter[1]], c = digits[letter[2]], d = digits[letter[3]];
+        wrong |= a | b | c | d;
+        bytes[0] = (unsigned char)(a << 2 | b >> 4);
+        bytes[1] = (unsigned char)(b << 4 | c >> 2);
+        bytes[2] = (unsigned char)(c << 6 | d);
+    }
+    if (rest > 0) {
+        const unsigned char a = digits[letter[0]], b = digits[letter[1]], c = rest == 2 ? digits[letter[2]] : 0;
+        wrong |= a | b | c | ((rest == 1 ? b & 15 : c & 3) != 0 ? NO_DIGIT : 0);
+        bytes[0] = (unsigned char)(a << 2 | b >> 4);
+        if (rest == 2)
+            bytes[1] = (unsigned char)(b << 4 | c >> 2);
+    }
+    return size > 0 && wrong < NO_DIGIT;
 }
 
 /* Writes what stands for the character at the start of `text` and returns how many bytes it took of it. */

@@ -131,6 +131,14 @@ lumen_status files_decode(const void *bytes, size_t size, files_format format, c
 /* Appends `size` bytes as base64 with padding (RFC 4648, section 4). */
 void files_base64(buffer *out, const void *bytes, size_t size);
 
+/* How many bytes a text of that length stands for, by its length and padding alone; 0 where it cannot be base64 with
+ * padding. */
+size_t files_base64_size(const char *text, size_t length);
+
+/* Writes the bytes that a text stands for, files_base64_size of them. False, and `bytes` is of no use, where a
+ * character is not of the standard alphabet (white space is none), or the last one says more than there is. */
+bool files_base64_read(const char *text, size_t length, unsigned char *bytes);
+
 /* Appends at most `limit` bytes of printable ASCII that stand for `text`: anything else and the backslash
  * becomes \\ \xNN \uNNNN or \UNNNNNNNN, and a text that would be longer ends in "...". */
 void files_escape(buffer *out, const char *text, size_t limit);

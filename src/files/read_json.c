@@ -8,43 +8,7 @@
 
 static const char MEND[] = "use a file that lumen generate or the service wrote";
 
-/* ---- Base64 ------------------------------------------------------------------------------------------ */
-
-static int digit_of(char letter)
-{
-    if (letter >= 'A' && letter <= 'Z')
-        return letter - 'A';
-    if (letter >= 'a' && letter <= 'z')
-        return letter - 'a' + 26;
-    if (letter >= '0' && letter <= '9')
-        return letter - '0' + 52;
-    return letter == '+' ? 62 : letter == '/' ? 63 : -1;
-}
-
-/* The `size` bytes that a text with padding (RFC 4648, section 4) stands for, into `bytes`; false when it stands for
- * anything else. */
-static bool decode_base64(const char *text, size_t length, unsigned char *bytes, size_t size)
-{
-    if (length % 4 != 0 || length / 4 != (size + 2) / 3)
-        return false;
-    size_t padding = (3 - size % 3) % 3;
-    for (size_t i = 0; i < padding; i++)
-        if (text[length - 1 - i] != '=')
-            return false;
-    uint32_t gathered = 0;
-    for (size_t i = 0, done = 0; i < length; i++) {
-        int digit = i >= length - padding ? 0 : digit_of(text[i]);
-        if (digit < 0)
-            return false;
-        gathered = gathered << 6 | (uint32_t)digit;
-        if (i % 4 == 3) {
-            for (int shift = 16; shift >= 0 && done < size; shift -= 8)
-                bytes[done++] = (unsigned char)(gathered >> shift & 0xff);
-            gathered = 0;
-        }
-    }
-    return true;
-}
+/* ---- Arrays ------------------------------------------------------------------------------------------ */
 
 /* The bytes of member `name`, which must be `size`; NULL where it is not there or is anything else. */
 static unsigned char *take_bytes(shape_draft *draft, const json_t *object, const char *name, size_t size, bool *failed)
@@ -54,7 +18,8 @@ static unsigned char *take_bytes(shape_draft *draft, const json_t *object, const
         return NULL;
     unsigned char *bytes = arena_allocate(draft->memory, size);
     if (bytes == NULL || !json_is_string(value) ||
-        !decode_base64(json_string_value(value), json_string_length(value), bytes, size)) {
+        files_base64_size(json_string_value(value), json_string_length(value)) != size ||
+        !files_base64_read(json_string_value(value), json_string_length(value), bytes)) {
         *failed = true;
         return NULL;
     }

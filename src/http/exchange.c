@@ -4,17 +4,28 @@
 
 #include "http/internal.h"
 
+void exchange_free_body(http_exchange *exchange)
+{
+    if (exchange->body != exchange->body_inline)
+        free(exchange->body);
+    if (exchange->body_counted > 0)
+        atomic_fetch_sub(&exchange->connection->server->large_bodies, exchange->body_counted);
+    exchange->body = exchange->body_inline;
+    exchange->body_capacity = sizeof exchange->body_inline;
+    exchange->body_size = 0;
+    exchange->body_counted = 0;
+}
+
 void exchange_reset(http_exchange *exchange)
 {
     connection *link = exchange->connection;
-    unsigned char *body = exchange->body;
-    if (body != exchange->body_inline)
-        free(body);
+    exchange_free_body(exchange);
     memset(exchange, 0, offsetof(http_exchange, body_inline));
     memset(&exchange->answered, 0, sizeof *exchange - offsetof(http_exchange, answered));
     exchange->connection = link;
     exchange->body = exchange->body_inline;
     exchange->body_capacity = sizeof exchange->body_inline;
+    exchange->body_bytes_max = link->server->body_bytes_max;
 }
 
 /* ---- The request ----------------------------------------------------------------------------------------------- */
@@ -74,6 +85,17 @@ const void *http_body(const http_exchange *exchange, size_t *size)
 {
     *size = exchange->body_size;
     return exchange->body;
+}
+
+void http_drop_body(http_exchange *exchange)
+{
+    exchange_free_body(exchange);
+    exchange->body[0] = 0;
+}
+
+void http_allow_body(http_exchange *exchange, size_t bytes_max)
+{
+    exchange->body_bytes_max = bytes_max;
 }
 
 const struct sockaddr *http_peer(const http_exchange *exchange)

@@ -16,13 +16,14 @@
  *     http_server_quiesce(server);                                       // no new connections; answers say close
  *     http_server_stop(server);                                          // every exchange must have been answered
  *
- * Parsing and the socket work are libmicrohttpd's (0.9.75 and 1.0), with epoll, on threads of ours. What it does not do is
- * done here:
+ * Parsing and the socket work are libmicrohttpd's (0.9.75 and 1.0), with epoll, on threads of ours. What it does not do
+ * is done here:
  *   - Deadlines for the whole of the headers, the whole of the body and the whole of the answer, not only for
  *     inactivity; one thread sweeps the connections and shuts those that are late, so that a byte a second holds
  *     nothing. A late client gets no answer.
  *   - A body that is too large is answered 413, also when it is chunked and only turns out so later: up to 16 MiB (or
- *     eight times the limit, if that is more) are read and thrown away for it.
+ *     eight times the limit, if that is more) are read and thrown away for it. The limit can be raised for single
+ *     requests (http_allow_body).
  *   - A client that is refused while it is still sending can read the answer: what it sends is thrown away for a while,
  *     since closing at once would reset the connection.
  *   - A request whose end can be read in two ways (Content-Length twice, or beside Transfer-Encoding, or an encoding
@@ -88,8 +89,17 @@ const char *http_request_header(const http_exchange *exchange, const char *name)
 void http_request_headers(const http_exchange *exchange, const char *name, void (*each)(void *user, const char *value),
                           void *user);
 
-/* From `handle` on. Never NULL; a zero byte follows that is not counted. */
+/* From `handle` on, until http_drop_body. Never NULL; a zero byte follows that is not counted. */
 const void *http_body(const http_exchange *exchange, size_t *size);
+
+/* The body has been read and understood: its memory goes, which an exchange that waits long would hold. Only in
+ * `handle`, before http_wait. */
+void http_drop_body(http_exchange *exchange);
+
+/* This request may bring a larger body than body_bytes_max. Only in `begin`. Where its length is announced, it has a
+ * second more for each 64 KiB; all such bodies together hold no more than large_bodies_bytes_max, and whoever comes
+ * too much is answered 503. */
+void http_allow_body(http_exchange *exchange, size_t bytes_max);
 const struct sockaddr *http_peer(const http_exchange *exchange);
 uint64_t http_started_ns(const http_exchange *exchange); /* CLOCK_MONOTONIC when the request line was there */
 
@@ -153,23 +163,25 @@ typedef struct http_handler {
     void (*abandoned)(void *user, http_exchange *exchange);
     /* It is over: the last moment of the exchange. Comes once for every `begin`. */
     void (*done)(void *user, http_exchange *exchange, const http_outcome *outcome);
-    /* The server itself refuses a request: 413 (too large a body), 400 (its end can be read in two ways). Returns a
-     * kept content with all headers of that answer, so that it looks like every other; NULL: an empty body. */
+    /* The server itself refuses a request: 413 (too large a body), 503 (too many large bodies at once), 400 (its end
+     * can be read in two ways). Returns a kept content with all headers of that answer, so that it looks like every
+     * other; NULL: an empty body. */
     http_content *(*refusal)(void *user, http_exchange *exchange, unsigned status);
     void *user;
 } http_handler;
 
 typedef struct http_options {
-    const char *address;          /* numeric, or a name, of which all addresses are taken; "127.0.0.1", "::1", "::" */
-    uint16_t port;                /* 0: any that is free */
-    unsigned threads;             /* 0: one per core; at most 8 */
-    unsigned connections_max;     /* 0: 20,000, or what the limit of open files allows. Beyond it clients wait */
-    size_t body_bytes_max;        /* 0: 64 KiB */
-    double header_seconds;        /* from the first byte of a request to the end of its headers; 0: 10 */
-    double body_seconds;          /* from there to the end of the body; 0: 30 */
-    double idle_seconds;          /* between requests of a connection; 0: 75 */
-    double send_seconds;          /* for an answer, plus a second for each send_bytes_per_second bytes; 0: 30 */
-    size_t send_bytes_per_second; /* 0: 16 KiB */
+    const char *address;           /* numeric, or a name, of which all addresses are taken; "127.0.0.1", "::1", "::" */
+    uint16_t port;                 /* 0: any that is free */
+    unsigned threads;              /* 0: one per core; at most 8 */
+    unsigned connections_max;      /* 0: 20,000, or what the limit of open files allows. Beyond it clients wait */
+    size_t body_bytes_max;         /* 0: 64 KiB; http_allow_body lets single requests bring more */
+    size_t large_bodies_bytes_max; /* of all bodies beyond that; 0: 256 MiB */
+    double header_seconds;         /* from the first byte of a request to the end of its headers; 0: 10 */
+    double body_seconds;           /* from there to the end of the body; 0: 30 */
+    double idle_seconds;           /* between requests of a connection; 0: 75 */
+    double send_seconds;           /* for an answer, plus a second for each send_bytes_per_second bytes; 0: 30 */
+    size_t send_bytes_per_second;  /* 0: 16 KiB */
     log_sink *log;
 } http_options;
 

@@ -72,10 +72,13 @@ struct http_exchange {
     bool has_body;     /* the headers announce one */
     bool discarding;   /* the body is read and thrown away */
     bool too_large;
+    bool too_many;    /* large bodies at once */
     bool body_unread; /* the answer goes out before the body was read: linger */
 
     unsigned char *body; /* body_inline, or memory of its own */
     size_t body_size, body_capacity;
+    size_t body_bytes_max; /* of this request */
+    size_t body_counted;   /* in server->large_bodies */
     uint64_t body_received;
     unsigned char body_inline[HTTP_BODY_INLINE];
 
@@ -143,7 +146,8 @@ struct http_server {
 
     struct MHD_Response *empty; /* no body, no headers */
 
-    size_t body_bytes_max, discard_bytes_max;
+    size_t body_bytes_max, large_bodies_bytes_max;
+    atomic_size_t large_bodies; /* bytes that bodies of more than body_bytes_max hold */
     uint64_t header_ns, body_ns, idle_ns, send_ns;
     double send_bytes_per_second;
     unsigned connections_max;
@@ -215,6 +219,9 @@ size_t response_add_headers(struct MHD_Response *response, const http_header *he
 
 /* Makes the exchange ready for the next request. */
 void exchange_reset(http_exchange *exchange);
+
+/* Gives the memory of the body back. */
+void exchange_free_body(http_exchange *exchange);
 
 /* Has the handler's `refusal` answer. */
 void exchange_refuse(http_exchange *exchange, unsigned status);

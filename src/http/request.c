@@ -18,6 +18,8 @@
 
 #include "http/internal.h"
 
+enum { DISCARD_MIN = 16 * 1024 * 1024, LARGE_BODY_BYTES_PER_SECOND = 64 * 1024 };
+
 /* ---- Screening ------------------------------------------------------------------------------------------------- */
 
 static bool is_hexadecimal(char byte)
@@ -87,15 +89,35 @@ static enum MHD_Result note_framing(void *user, enum MHD_ValueKind kind, const c
 
 /* ---- Bodies ---------------------------------------------------------------------------------------------------- */
 
+/* Counts a large body among the others. False: there are too many. */
+static bool count_body(http_exchange *exchange, size_t capacity)
+{
+    http_server *server = exchange->connection->server;
+    if (capacity <= server->body_bytes_max + 1)
+        return true;
+    const size_t more = capacity - exchange->body_counted;
+    if (atomic_fetch_add(&server->large_bodies, more) + more > server->large_bodies_bytes_max) {
+        atomic_fetch_sub(&server->large_bodies, more);
+        return false;
+    }
+    exchange->body_counted = capacity;
+    return true;
+}
+
 /* Makes room for `size` bytes and a zero behind them. Grows with what has come, never with what was announced. */
 static bool reserve_body(http_exchange *exchange, size_t size)
 {
     if (size < exchange->body_capacity)
         return true;
-    size_t limit = exchange->connection->server->body_bytes_max + 1;
+    size_t limit = exchange->body_bytes_max + 1;
     size_t capacity = exchange->body_capacity > limit / 4 ? limit : exchange->body_capacity * 4;
     while (capacity <= size)
         capacity = capacity > limit / 4 ? limit : capacity * 4;
+    if (!count_body(exchange, capacity)) {
+        exchange->too_many = exchange->discarding = true;
+        exchange_free_body(exchange);
+        return true;
+    }
     unsigned char *old = exchange->body == exchange->body_inline ? NULL : exchange->body;
     unsigned char *body = realloc(old, capacity);
     if (body == NULL)
@@ -107,20 +129,26 @@ static bool reserve_body(http_exchange *exchange, size_t size)
     return true;
 }
 
+/* So much is read and thrown away before a client that does not listen is shut out. */
+static uint64_t discard_bytes_max(const http_exchange *exchange)
+{
+    const size_t limit = exchange->body_bytes_max;
+    return limit > DISCARD_MIN / 8 ? (uint64_t)limit * 8 : DISCARD_MIN;
+}
+
 static enum MHD_Result take_body(http_exchange *exchange, const char *bytes, size_t *size)
 {
-    const http_server *server = exchange->connection->server;
     exchange->body_received += *size;
-    if (!exchange->discarding && exchange->body_received > server->body_bytes_max) {
+    if (!exchange->discarding && exchange->body_received > exchange->body_bytes_max) {
         exchange->too_large = true;
         exchange->discarding = true;
     }
+    if (!exchange->discarding && !reserve_body(exchange, exchange->body_size + *size))
+        return MHD_NO;
     if (exchange->discarding) {
         *size = 0;
-        return exchange->body_received <= server->discard_bytes_max ? MHD_YES : MHD_NO;
+        return exchange->body_received <= discard_bytes_max(exchange) ? MHD_YES : MHD_NO;
     }
-    if (!reserve_body(exchange, exchange->body_size + *size))
-        return MHD_NO;
     memcpy(exchange->body + exchange->body_size, bytes, *size);
     exchange->body_size += *size;
     *size = 0;
@@ -187,7 +215,11 @@ static enum MHD_Result begin_request(http_exchange *exchange, const char *path, 
     exchange->begun = true;
     if (server->handler.begin != NULL)
         server->handler.begin(server->handler.user, exchange);
-    bool large = found.encoding == NULL && length > server->body_bytes_max;
+    bool large = found.encoding == NULL && length > exchange->body_bytes_max;
+    if (!large && length > server->body_bytes_max)
+        atomic_fetch_add_explicit(&link->deadline_ns,
+                                  (length - server->body_bytes_max) * 1000000000u / LARGE_BODY_BYTES_PER_SECOND,
+                                  memory_order_relaxed);
     if (!exchange->answered && found.ambiguous) {
         exchange_refuse(exchange, MHD_HTTP_BAD_REQUEST);
     } else if (!exchange->answered && large) {
@@ -214,6 +246,8 @@ static enum MHD_Result end_request(http_exchange *exchange)
         atomic_fetch_add_explicit(&server->too_large, 1, memory_order_relaxed);
         exchange_refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE);
     }
+    if (!exchange->answered && exchange->too_many)
+        exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE);
     if (!exchange->answered && !exchange->handed) {
         exchange->handed = true;
         exchange->body[exchange->body_size] = 0;

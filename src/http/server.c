@@ -16,7 +16,7 @@ enum {
     CONNECTIONS_DEFAULT = 20000,
     DESCRIPTORS_RESERVED = 512, /* for everything but connections */
     BODY_DEFAULT = 64 * 1024,
-    DISCARD_MIN = 16 * 1024 * 1024,
+    LARGE_BODIES_DEFAULT = 256 * 1024 * 1024,
     CONNECTION_SLACK = 256, /* accepted while the limit was being reached */
     TICK_MIN_MS = 5,        /* of the sweeper; with longer deadlines: */
     TICK_MAX_MS = 100,      /* who of those that wait has left? */
@@ -147,7 +147,8 @@ static void read_options(http_server *server, const http_options *options)
 {
     server->log = options->log;
     server->body_bytes_max = options->body_bytes_max != 0 ? options->body_bytes_max : BODY_DEFAULT;
-    server->discard_bytes_max = server->body_bytes_max > DISCARD_MIN / 8 ? server->body_bytes_max * 8 : DISCARD_MIN;
+    server->large_bodies_bytes_max =
+        options->large_bodies_bytes_max != 0 ? options->large_bodies_bytes_max : LARGE_BODIES_DEFAULT;
     server->header_ns = nanoseconds(options->header_seconds, 10);
     server->body_ns = nanoseconds(options->body_seconds, 30);
     server->idle_ns = nanoseconds(options->idle_seconds, 75);

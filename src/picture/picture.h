@@ -96,7 +96,13 @@ typedef struct picture_photograph {
 lumen_status picture_read(const char *name, const void *bytes, size_t size, size_t pixels_max, picture_photograph *out,
                           lumen_error *error);
 
-/* The same of a file. LUMEN_ERROR_IO when it cannot be read. */
+/* Whether picture_read may take it, from the head of the file alone: a PNG or JPEG with a size in it, of no more than
+ * `pixels_max`. Takes no memory. `width` and `height` are as the file says, before it is turned. Error:
+ * LUMEN_ERROR_INVALID. */
+lumen_status picture_measure(const char *name, const void *bytes, size_t size, size_t pixels_max, uint32_t *width,
+                             uint32_t *height, lumen_error *error);
+
+/* picture_read of a file. LUMEN_ERROR_IO when it cannot be read. */
 lumen_status picture_read_file(const char *path, size_t pixels_max, picture_photograph *out, lumen_error *error);
 
 void picture_photograph_free(picture_photograph *photograph);

@@ -22,26 +22,36 @@ lumen_status picture_check_size(const picture_reading *from, uint64_t width, uin
                       (unsigned long long)width, (unsigned long long)height, from->pixels_max, PICTURE_READ_SIDE_MAX);
 }
 
+picture_kind picture_kind_of(const void *bytes, size_t size)
+{
+    static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
+    if (size >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
+        return PICTURE_PNG;
+    return size >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0 ? PICTURE_JPEG : PICTURE_OTHER;
+}
+
+size_t picture_pixels_most(size_t pixels_max)
+{
+    return pixels_max == 0 || pixels_max > PICTURE_READ_PIXELS_MAX ? PICTURE_READ_PIXELS_MAX : pixels_max;
+}
+
+lumen_status picture_is_other(const picture_reading *from)
+{
+    return lumen_fail(from->error, LUMEN_ERROR_INVALID, "%.200s is neither PNG nor JPEG; convert it to one of them",
+                      from->name);
+}
+
 lumen_status picture_read(const char *name, const void *bytes, size_t size, size_t pixels_max, picture_photograph *out,
                           lumen_error *error)
 {
-    static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
     const picture_reading from = {
-        .name = name,
-        .bytes = bytes,
-        .size = size,
-        .pixels_max = pixels_max == 0 || pixels_max > PICTURE_READ_PIXELS_MAX ? PICTURE_READ_PIXELS_MAX : pixels_max,
-        .error = error};
+        .name = name, .bytes = bytes, .size = size, .pixels_max = picture_pixels_most(pixels_max), .error = error};
+    const picture_kind kind = picture_kind_of(bytes, size);
     unsigned turn = 1;
-    lumen_status status;
     *out = (picture_photograph){0};
-    if (size >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
-        status = picture_read_png(&from, out);
-    else if (size >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0)
-        status = picture_read_jpeg(&from, out, &turn);
-    else
-        return lumen_fail(error, LUMEN_ERROR_INVALID, "%.200s is neither PNG nor JPEG; convert it to one of them",
-                          name);
+    if (kind == PICTURE_OTHER)
+        return picture_is_other(&from);
+    lumen_status status = kind == PICTURE_PNG ? picture_read_png(&from, out) : picture_read_jpeg(&from, out, &turn);
     if (status == LUMEN_OK && turn != 1)
         status = picture_turn(out, turn, error);
     if (status != LUMEN_OK)

@@ -18,6 +18,12 @@ typedef struct picture_reading {
 lumen_status picture_read_png(const picture_reading *from, picture_photograph *out);
 lumen_status picture_read_jpeg(const picture_reading *from, picture_photograph *out, unsigned *turn);
 
+/* What kind of file it is, by its first bytes. */
+typedef enum picture_kind { PICTURE_OTHER, PICTURE_PNG, PICTURE_JPEG } picture_kind;
+picture_kind picture_kind_of(const void *bytes, size_t size);
+size_t picture_pixels_most(size_t pixels_max);
+lumen_status picture_is_other(const picture_reading *from);
+
 /* Whether a picture of these sizes is taken; says so when not. */
 lumen_status picture_check_size(const picture_reading *from, uint64_t width, uint64_t height);
 lumen_status picture_damaged(const picture_reading *from, const char *why);

@@ -40,8 +40,8 @@ size_t answer_visit_headers(const visit *one, http_header headers[ANSWER_VISIT_H
     if (one->origin == NULL)
         return 1;
     headers[1] = (http_header){"Access-Control-Allow-Origin", one->origin};
-    headers[2] =
-        (http_header){"Access-Control-Expose-Headers", "X-Request-Id, X-Lumen-Cache, Retry-After, Location, ETag"};
+    headers[2] = (http_header){"Access-Control-Expose-Headers",
+                               "X-Request-Id, X-Lumen-Cache, X-Lumen-Fallback, Retry-After, Location, ETag"};
     return 3;
 }
 
@@ -235,6 +235,11 @@ unsigned answer_describe_outcome(const executor_outcome *outcome, const char **t
         return 503;
     default: *type = "GenerationFailedError"; return 500;
     }
+}
+
+bool answer_is_image_at_fault(const executor_outcome *outcome)
+{
+    return outcome->end == EXECUTOR_FAILED && outcome->error.status == LUMEN_ERROR_INVALID;
 }
 
 void answer_outcome_error(visit *one, const executor_outcome *outcome)

@@ -51,6 +51,9 @@ void answer_outcome_error(visit *one, const executor_outcome *outcome);
 unsigned answer_describe_outcome(const executor_outcome *outcome, const char **type, const char **message,
                                  double *retry);
 
+/* Whether the outcome of an order with a picture says that the picture is at fault: 422, not 500. */
+bool answer_is_image_at_fault(const executor_outcome *outcome);
+
 /* The whole of an error as a content of its own, for refusals that the HTTP room sends itself. */
 http_content *answer_error_content(const visit *one, const char *type, const char *message);
 

@@ -16,7 +16,8 @@ void handle_health(visit *one)
 /* ---- Models -------------------------------------------------------------------------------------------------- */
 
 /* The models of processes that all have the same list: each as it is where it is loaded, or in the first. */
-static void add_models(json_t *list, host_set *hosts, uint32_t slots, bool reasons, bool *fallback_loaded)
+static void add_models(json_t *list, const char *device, host_set *hosts, uint32_t slots, bool reasons,
+                       bool *fallback_loaded)
 {
     model_report best[MODELS_MAX];
     size_t count = 0;
@@ -32,7 +33,7 @@ static void add_models(json_t *list, host_set *hosts, uint32_t slots, bool reaso
     }
     for (size_t i = 0; i < count; i++) {
         *fallback_loaded = *fallback_loaded || (best[i].fallback && best[i].state == MODEL_LOADED);
-        json_t *entry = json_pack("{s:o, s:s, s:I, s:f}", "name", files_json_text(best[i].name), "state",
+        json_t *entry = json_pack("{s:o, s:s, s:s, s:I, s:f}", "name", files_json_text(best[i].name), "device", device, "state",
                                   model_state_name(best[i].state), "bytes", (json_int_t)best[i].bytes, "load_seconds",
                                   best[i].load_seconds);
         if (reasons && best[i].reason[0] != '\0')
@@ -46,19 +47,26 @@ static json_t *describe_models(service *running, bool reasons, bool *fallback_lo
 {
     json_t *list = json_array();
     *fallback_loaded = false;
-    add_models(list, running->hosts, running->options.workers, reasons, fallback_loaded);
+    add_models(list, SERVICE_DEVICE, running->hosts, running->options.workers, reasons, fallback_loaded);
     if (running->network_hosts != NULL)
-        add_models(list, running->network_hosts, 1, reasons, fallback_loaded);
+        add_models(list, SERVICE_NETWORKS, running->network_hosts, 1, reasons, fallback_loaded);
     return list;
 }
 
+static void add_engines(json_t *list, host_set *hosts, const host_engines *offered)
+{
+    for (size_t i = 0; i < offered->engine_count; i++)
+        if (offered->engines[i].generate != NULL && host_engine_ready(hosts, offered->engines[i].name))
+            json_array_append_new(list, json_string(offered->engines[i].name));
+}
+
+/* Those that can make shapes now, best first. */
 static json_t *describe_engines(service *running)
 {
     json_t *list = json_array();
-    const host_engines *offered = running->options.engines;
-    for (size_t i = 0; i < offered->engine_count; i++)
-        if (host_engine_ready(running->hosts, offered->engines[i].name))
-            json_array_append_new(list, json_string(offered->engines[i].name));
+    if (running->network_hosts != NULL)
+        add_engines(list, running->network_hosts, running->options.networks);
+    add_engines(list, running->hosts, running->options.engines);
     return list;
 }
 
@@ -128,28 +136,43 @@ static json_t *describe_worker(host_set *hosts, uint32_t slot, const executor_sl
                      "resident_bytes", (json_int_t)report.resident_bytes);
 }
 
+/* The queue of an executor without its workers. */
+static json_t *describe_waiting(const service *running, const executor_figures *work)
+{
+    return json_pack("{s:i, s:i, s:I, s:f, s:I, s:I, s:I, s:I}", "depth", (int)(work->queued + work->looking_up),
+                     "running", (int)work->running, "limit", (json_int_t)running->options.queue_max, "oldest_seconds",
+                     work->oldest_queued_seconds, "shared", (json_int_t)work->shared, "failed",
+                     (json_int_t)work->failed, "killed", (json_int_t)work->killed, "image_bytes",
+                     (json_int_t)work->image_bytes);
+}
+
+/* Workers are numbered on through both executors. */
+static void add_workers(json_t *workers, const char *device, host_set *hosts, const executor_figures *work,
+                        uint64_t *resident)
+{
+    for (uint32_t slot = 0; slot < work->slots; slot++) {
+        json_t *worker = describe_worker(hosts, slot, &work->slot[slot]);
+        *resident += (uint64_t)json_integer_value(json_object_get(worker, "resident_bytes"));
+        json_object_set_new(worker, "slot", json_integer((json_int_t)json_array_size(workers)));
+        json_object_set_new(worker, "device", json_string(device));
+        json_array_append_new(workers, worker);
+    }
+}
+
 static json_t *describe_queue(service *running, uint64_t *resident)
 {
     executor_figures work;
-    executor_read_figures(running->work, &work);
     json_t *workers = json_array();
-    for (uint32_t slot = 0; slot < work.slots; slot++) {
-        json_t *worker = describe_worker(running->hosts, slot, &work.slot[slot]);
-        *resident += (uint64_t)json_integer_value(json_object_get(worker, "resident_bytes"));
-        json_array_append_new(workers, worker);
-    }
+    executor_read_figures(running->work, &work);
+    json_t *queue = describe_waiting(running, &work);
+    add_workers(workers, SERVICE_DEVICE, running->hosts, &work, resident);
     if (running->network_work != NULL) {
-        executor_figures images;
-        executor_read_figures(running->network_work, &images);
-        json_t *worker = describe_worker(running->network_hosts, 0, &images.slot[0]);
-        *resident += (uint64_t)json_integer_value(json_object_get(worker, "resident_bytes"));
-        json_object_set_new(worker, "slot", json_integer(work.slots));
-        json_array_append_new(workers, worker);
+        executor_read_figures(running->network_work, &work);
+        add_workers(workers, SERVICE_NETWORKS, running->network_hosts, &work, resident);
+        json_object_set_new(queue, SERVICE_NETWORKS, describe_waiting(running, &work));
     }
-    return json_pack("{s:i, s:i, s:I, s:f, s:I, s:I, s:I, s:o}", "depth", (int)(work.queued + work.looking_up),
-                     "running", (int)work.running, "limit", (json_int_t)running->options.queue_max, "oldest_seconds",
-                     work.oldest_queued_seconds, "shared", (json_int_t)work.shared, "failed", (json_int_t)work.failed,
-                     "killed", (json_int_t)work.killed, "workers", workers);
+    json_object_set_new(queue, "workers", workers);
+    return queue;
 }
 
 static json_t *describe_device(void)

@@ -22,14 +22,16 @@
 #include "service/service.h"
 #include "service/tasks.h"
 
-/* The one device so far, as logs and metrics name it. */
-#define SERVICE_DEVICE "cpu"
+/* The processes of the engines that need no networks, as logs and metrics name them, and that of those that do. */
+#define SERVICE_DEVICE   "cpu"
+#define SERVICE_NETWORKS "networks"
 
 enum {
     REQUEST_ID_BYTES = REQUEST_ID_MAX + 1,
     ENGINES_MAX = 16,
     ORIGINS_MAX = 32,
-    STAGES_LOGGED_MAX = EXECUTOR_STAGES_MAX
+    STAGES_LOGGED_MAX = EXECUTOR_STAGES_MAX,
+    VISIT_FALLBACK_BYTES = 200
 };
 
 /* A file of the page, as it is and compressed. */
@@ -60,6 +62,7 @@ struct service {
     random_ids *ids;
     memo *known;                               /* bodies of requests */
     const char *engine_names[ENGINES_MAX + 2]; /* that requests may name: "auto" first, NULL last */
+    const char *image_engines[4];              /* of them, those that take a picture */
     observations seen;
     atomic_size_t own_bytes;   /* of large answers that are one request's own, now being sent */
     pthread_mutex_t observing; /* figures are brought up to date by one at a time */
@@ -79,7 +82,7 @@ struct service {
     executor *work;
     tasks *pool;             /* quick: looking up, writing files */
     tasks *painters;         /* slow: pictures of shapes */
-    host_set *network_hosts; /* NULL: nothing paints */
+    host_set *network_hosts; /* of the engines that run networks; NULL: none here */
     executor *network_work;
     job_table *jobs;
 };
@@ -96,14 +99,18 @@ typedef struct visit {
     unsigned route_index;
     char request_id[REQUEST_ID_BYTES];
     client_address address;
-    const char *origin;      /* allowed one to be told; NULL: none */
-    atomic_bool settled;     /* an answer is being given, by whoever set this */
-    atomic_bool abandoned;   /* the client left */
-    atomic_int waiting;      /* visit_waiting: for the executor */
-    executor_ticket *ticket; /* left when the visit ends */
-    bool binary;             /* the client prefers the binary message */
-    bool debug;              /* POST /debug/generate-mesh: figures instead of the shape */
-    size_t own_bytes;        /* counted in the service's */
+    const char *origin;          /* allowed one to be told; NULL: none */
+    atomic_bool settled;         /* an answer is being given, by whoever set this */
+    atomic_bool abandoned;       /* the client left */
+    atomic_int waiting;          /* visit_waiting: for the executor */
+    executor_ticket *ticket;     /* left when the visit ends */
+    struct service_order *again; /* what to make without networks when they fail; NULL: not to be done without */
+    executor_ticket *second;     /* of that; left after `ticket`, whose callback makes it */
+    bool binary;                 /* the client prefers the binary message */
+    bool with_image;             /* the request brought a picture */
+    bool debug;                  /* POST /debug/generate-mesh: figures instead of the shape */
+    size_t own_bytes;            /* counted in the service's */
+    char fallback[VISIT_FALLBACK_BYTES]; /* why "auto" did without a better engine: ASCII; "" */
     /* For the log. */
     uint64_t key;
     bool has_key;
@@ -126,7 +133,8 @@ enum {
     ROUTE_WORK = 4,    /* needs the service to be open */
     ROUTE_DEBUG = 8,   /* not there unless debug routes are on */
     ROUTE_PROBE = 16,  /* asked by machines all the time: logged at debug level */
-    ROUTE_FILE = 32    /* there only for the names of the page's files */
+    ROUTE_FILE = 32,   /* there only for the names of the page's files */
+    ROUTE_IMAGE = 64   /* its body may bring a picture */
 };
 
 /* The segment of the path that a route's braces stand for: what lies after `prefix`, up to the next slash. */
@@ -160,6 +168,7 @@ void handle_metrics(visit *one); /* observations.c */
 void handle_prometheus(visit *one);
 void handle_generate(visit *one);  /* generate.c */
 void generate_abandon(visit *one); /* its client left */
+void generate_end(visit *one);     /* it is over: gives back what it held */
 void handle_debug_mesh(visit *one);
 void handle_debug_image(visit *one); /* image.c */
 void handle_job_post(visit *one);    /* job_routes.c */
@@ -167,13 +176,6 @@ void handle_job_get(visit *one);
 void handle_job_events(visit *one);
 void handle_job_delete(visit *one);
 void handle_shape(visit *one); /* shapes.c */
-
-/* What paints, if the options have it: its process and its queue. Stopped and closed where the others are. */
-lumen_status images_open(service *running, lumen_error *error);
-
-/* Hooks of every executor of the service: the rate limit of work for engines, and metrics. */
-bool service_admit(void *user, void *party_user, double *retry_seconds);
-void service_observed(void *user, const executor_order *order, const executor_outcome *outcome);
 
 /* The http_handler that leads to them: routes.c. */
 http_handler routes_handler(service *running);

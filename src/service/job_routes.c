@@ -1,5 +1,8 @@
 /* The routes of /jobs. */
 
+#include "service/job_routes.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #include "service/answer.h"
@@ -42,26 +45,57 @@ static void answer_accepted(visit *one, const job *made)
     buffer_close(&body);
 }
 
-void handle_job_post(visit *one)
+job_result job_result_of_entry(const cache_entry *entry, bool found)
 {
+    const shape_answer *answer = cache_answer(entry);
+    return (job_result){.json = http_content_keep(answer->json), .flag = answer->json_flag, .cached = found};
+}
+
+bool job_begin_again(void *user, job *one, const void *again, const executor_outcome *outcome,
+                     const executor_party *party, job_instead *instead)
+{
+    service *running = user;
     generate_plan plan;
-    if (!generate_read(one, &plan))
+    lumen_error error;
+    if (!generate_has_failed(outcome) || generate_plan_again(running, again, outcome, &plan, &error) != LUMEN_OK)
+        return false;
+    requester *who = party->user;
+    who->admitted = true;
+    char reason[JOB_REASON_BYTES];
+    generate_write_reason(outcome->error.message, reason, sizeof reason);
+    job_is_replaced(one, plan.order.key, reason);
+    cache_entry *entry = cache_find(running->shapes, plan.order.key, plan.order.identity);
+    if (entry != NULL)
+        instead->result = job_result_of_entry(entry, true);
+    else
+        instead->ticket = executor_join(plan.work, &plan.order, party, NULL);
+    cache_release(entry);
+    return instead->result.json != NULL || instead->ticket != NULL;
+}
+
+static void start_job(visit *one, const generate_plan *plan)
+{
+    service *running = one->service;
+    cache_entry *entry = cache_find(running->shapes, plan->order.key, plan->order.identity);
+    if (entry == NULL && !works_can(one, plan->order.engine))
         return;
-    job *made = job_create(one->service->jobs, &one->who.client, plan.order.key);
+    job *made = job_create(running->jobs, &one->who.client, plan->order.key);
     if (made == NULL) {
+        cache_release(entry);
         answer_error(one, 503, "QueueFullError", 2.0, "too many jobs are under way; wait for some of them to end");
         return;
     }
-    cache_entry *entry = cache_find(one->service->shapes, plan.order.key, plan.order.identity);
+    job_is_replaced(made, plan->order.key, one->fallback);
     if (entry != NULL) {
-        const shape_answer *answer = cache_answer(entry);
-        job_finish_cached(made, &(job_result){.json = answer->json, .flag = answer->json_flag, .cached = true});
+        const job_result result = job_result_of_entry(entry, true);
+        job_finish_cached(made, &result);
+        http_content_release(result.json);
         cache_release(entry);
         answer_accepted(one, made);
     } else {
-        executor_party party = job_party(made);
+        executor_party party = job_party(made, generate_keep_for_again(plan), plan->body.image != NULL);
         executor_refusal refusal;
-        executor_ticket *ticket = executor_join(one->service->work, &plan.order, &party, &refusal);
+        executor_ticket *ticket = executor_join(plan->work, &plan->order, &party, &refusal);
         job_started(made, ticket);
         if (ticket != NULL)
             answer_accepted(one, made);
@@ -69,6 +103,15 @@ void handle_job_post(visit *one)
             generate_answer_refusal(one, refusal);
     }
     job_release(made);
+}
+
+void handle_job_post(visit *one)
+{
+    generate_plan plan;
+    if (!generate_read(one, &plan))
+        return;
+    start_job(one, &plan);
+    generate_release(&plan);
 }
 
 void handle_job_get(visit *one)

@@ -30,6 +30,10 @@ struct job {
     pthread_mutex_t lock;
     job_state state;
     executor_ticket *ticket;
+    executor_ticket *second; /* of what is done in the place of what failed */
+    void *again;             /* for that; NULL: nothing can be, or it has been begun */
+    bool with_image;
+    char reason[JOB_REASON_BYTES];
     uint64_t ended_ns, spoken_ns;
     job_result result; /* JOB_DONE */
     char error_type[32];
@@ -123,6 +127,7 @@ void job_release(job *one)
         return;
     http_content_release(one->result.json);
     pthread_mutex_destroy(&one->lock);
+    free(one->again);
     free(one);
 }
 
@@ -210,8 +215,9 @@ const char *job_id(const job *one)
 static bool write_status(job *one, bool with_result, buffer *out)
 {
     executor_status status = {.state = EXECUTOR_LOOKING_UP};
-    if (one->state == JOB_LIVE && one->ticket != NULL)
-        executor_read_status(one->ticket, &status);
+    executor_ticket *under_way = one->second != NULL ? one->second : one->ticket;
+    if (one->state == JOB_LIVE && under_way != NULL)
+        executor_read_status(under_way, &status);
     bool running = status.state == EXECUTOR_RUNNING || status.state == EXECUTOR_OVER;
     static const char *const names[] = {"", "done", "failed", "cancelled"};
     const char *name = one->state != JOB_LIVE ? names[one->state] : running ? "running" : "queued";
@@ -222,6 +228,8 @@ static bool write_status(job *one, bool with_result, buffer *out)
                   percent, "key", one->key, "created", one->created);
     if (object != NULL && one->state == JOB_DONE)
         json_object_set_new(object, "result_url", json_sprintf("/shapes/%s.json", one->key));
+    if (object != NULL && one->reason[0] != '\0')
+        json_object_set_new(object, "fallback_reason", json_string(one->reason));
     if (object != NULL && one->state == JOB_FAILED)
         json_object_set_new(
             object, "error",
@@ -318,37 +326,94 @@ static executor_ticket *end(job *one, job_state state)
     return ticket;
 }
 
-static void leave(executor_ticket *ticket)
+/* Leaves the first ticket of a job that has ended, and then the second: the callback of the first, which may just be
+ * making it, has returned by then. Without the lock. */
+static void leave(job *one, executor_ticket *first)
 {
-    if (ticket != NULL)
-        executor_leave(ticket);
+    executor_leave(first);
+    pthread_mutex_lock(&one->lock);
+    executor_ticket *second = one->second;
+    one->second = NULL;
+    pthread_mutex_unlock(&one->lock);
+    executor_leave(second);
+}
+
+static void finish(job *one, const job_result *result)
+{
+    pthread_mutex_lock(&one->lock);
+    bool live = one->state == JOB_LIVE;
+    executor_ticket *ticket = NULL;
+    if (live) {
+        one->result = *result;
+        ticket = end(one, JOB_DONE);
+    }
+    pthread_mutex_unlock(&one->lock);
+    leave(one, ticket);
+    if (!live)
+        http_content_release(result->json);
+}
+
+static void fail(job *one, const executor_outcome *outcome)
+{
+    const char *type, *message;
+    answer_describe_outcome(outcome, &type, &message, NULL);
+    if (one->with_image && answer_is_image_at_fault(outcome))
+        type = "InvalidRequestError";
+    pthread_mutex_lock(&one->lock);
+    executor_ticket *ticket = NULL;
+    if (one->state == JOB_LIVE) {
+        snprintf(one->error_type, sizeof one->error_type, "%s", type);
+        snprintf(one->error_message, sizeof one->error_message, "%s", message);
+        ticket = end(one, JOB_FAILED);
+    }
+    pthread_mutex_unlock(&one->lock);
+    leave(one, ticket);
+}
+
+static executor_party party_of(job *one);
+
+/* True when something is done in the place of what failed. From the callback of the first ticket. */
+static bool begin_again(job *one, const executor_outcome *outcome)
+{
+    const job_hooks *hooks = &one->table->hooks;
+    pthread_mutex_lock(&one->lock);
+    void *again = one->state == JOB_LIVE ? one->again : NULL;
+    if (again != NULL)
+        one->again = NULL;
+    pthread_mutex_unlock(&one->lock);
+    if (again == NULL)
+        return false;
+    const executor_party party = party_of(one);
+    job_instead instead = {0};
+    bool begun = hooks->again(hooks->user, one, again, outcome, &party, &instead);
+    free(again);
+    if (!begun)
+        return false;
+    /* It may have ended already, by the second ticket's callback on another thread. */
+    pthread_mutex_lock(&one->lock);
+    one->second = instead.ticket; /* left by whoever leaves the first one, when this callback has returned */
+    if (one->state == JOB_LIVE && instead.ticket != NULL)
+        tell_all(one);
+    pthread_mutex_unlock(&one->lock);
+    if (instead.ticket == NULL)
+        finish(one, &instead.result);
+    return true;
 }
 
 static void finished(void *user, const executor_outcome *outcome)
 {
     job *one = user;
     const job_hooks *hooks = &one->table->hooks;
-    hooks->ended(hooks->user, outcome);
-    job_result result = {0};
-    if (outcome->end == EXECUTOR_DONE)
-        result = hooks->result_of(hooks->user, outcome);
     keep(one); /* leaving the ticket lets go whoever waits to give this job up */
-    pthread_mutex_lock(&one->lock);
-    executor_ticket *ticket = NULL;
-    if (one->state == JOB_LIVE && outcome->end == EXECUTOR_DONE) {
-        one->result = result;
-        result.json = NULL;
-        ticket = end(one, JOB_DONE);
-    } else if (one->state == JOB_LIVE) {
-        const char *type, *message;
-        answer_describe_outcome(outcome, &type, &message, NULL);
-        snprintf(one->error_type, sizeof one->error_type, "%s", type);
-        snprintf(one->error_message, sizeof one->error_message, "%s", message);
-        ticket = end(one, JOB_FAILED);
+    if (outcome->end == EXECUTOR_DONE || !begin_again(one, outcome)) {
+        hooks->ended(hooks->user, outcome);
+        if (outcome->end == EXECUTOR_DONE) {
+            const job_result result = hooks->result_of(hooks->user, outcome);
+            finish(one, &result);
+        } else {
+            fail(one, outcome);
+        }
     }
-    pthread_mutex_unlock(&one->lock);
-    leave(ticket);
-    http_content_release(result.json);
     if (outcome->result != NULL)
         hooks->release(hooks->user, outcome->result);
     job_release(one);
@@ -363,9 +428,24 @@ static void changed(void *user)
     pthread_mutex_unlock(&one->lock);
 }
 
-executor_party job_party(job *one)
+static executor_party party_of(job *one)
 {
     return (executor_party){.finished = finished, .changed = changed, .user = one};
+}
+
+executor_party job_party(job *one, void *again, bool with_image)
+{
+    one->again = again;
+    one->with_image = with_image;
+    return party_of(one);
+}
+
+void job_is_replaced(job *one, uint64_t key, const char *reason)
+{
+    pthread_mutex_lock(&one->lock);
+    snprintf(one->key, sizeof one->key, "%016llx", (unsigned long long)key);
+    snprintf(one->reason, sizeof one->reason, "%s", reason);
+    pthread_mutex_unlock(&one->lock);
 }
 
 void job_started(job *one, executor_ticket *ticket)
@@ -386,16 +466,13 @@ void job_started(job *one, executor_ticket *ticket)
     }
     pthread_mutex_unlock(&one->lock);
     if (!live)
-        leave(ticket);
+        leave(one, ticket);
 }
 
 void job_finish_cached(job *one, const job_result *result)
 {
-    pthread_mutex_lock(&one->lock);
-    one->result = *result;
-    http_content_keep(result->json);
-    end(one, JOB_DONE);
-    pthread_mutex_unlock(&one->lock);
+    const job_result mine = {.json = http_content_keep(result->json), .flag = result->flag, .cached = result->cached};
+    finish(one, &mine);
 }
 
 bool job_cancel(job *one, job_state *state)
@@ -404,7 +481,7 @@ bool job_cancel(job *one, job_state *state)
     *state = one->state;
     executor_ticket *ticket = one->state == JOB_LIVE ? end(one, JOB_CANCELLED) : NULL;
     pthread_mutex_unlock(&one->lock);
-    leave(ticket);
+    leave(one, ticket);
     return *state == JOB_LIVE;
 }
 

@@ -2,7 +2,7 @@
  * jobs.h: work that nobody holds a connection open for. POST /jobs starts it, its address tells how it goes.
  *
  *     job *one = job_create(jobs, &client, key);                 // NULL: too many are under way, or no memory
- *     executor_party party = job_party(one);
+ *     executor_party party = job_party(one, again, false);
  *     job_started(one, executor_join(work, &order, &party, &refusal));
  *     job_release(one);
  *     ...
@@ -28,6 +28,7 @@ enum {
     JOBS_OF_CLIENT_MAX = 1024,
     JOB_STREAMS_MAX = 16,
     JOB_SECONDS = 600,
+    JOB_REASON_BYTES = 200,
     JOB_KEEP_ALIVE_SECONDS = 15
 };
 
@@ -42,6 +43,7 @@ typedef enum job_state { JOB_LIVE, JOB_DONE, JOB_FAILED, JOB_CANCELLED } job_sta
 /* Who asked, at the head of whatever is a party of the executor: the rate limit of engine work counts by it. */
 typedef struct requester {
     client_address client;
+    bool admitted; /* it has been counted already: what is done for it now is done in the place of what failed */
 } requester;
 
 /* What a job that is done has to show: the JSON of a shape, shared with the cache and with other jobs, in which "true"
@@ -52,12 +54,23 @@ typedef struct job_result {
     bool cached; /* as far as this job is concerned */
 } job_result;
 
+/* What is done in the place of what failed: `result`, which is there already (json is not NULL; the job takes it over),
+ * or else what the ticket stands for. */
+typedef struct job_instead {
+    job_result result;
+    executor_ticket *ticket;
+} job_instead;
+
 /* `result_of` keeps what an outcome that is done has to show; `ended` hears of every outcome before the job does;
- * `release` gives the outcome's result back. */
+ * `release` gives the outcome's result back. `again`, for a job that has something to begin again with, may do it in
+ * another way after an outcome that is not done: job_is_replaced, then joining an executor with `party`; false: the job
+ * ends with that outcome. It is called within the party's `finished`, and at most once for a job. */
 typedef struct job_hooks {
     job_result (*result_of)(void *user, const executor_outcome *outcome);
     void (*ended)(void *user, const executor_outcome *outcome);
     void (*release)(void *user, void *result);
+    bool (*again)(void *user, job *one, const void *again, const executor_outcome *outcome, const executor_party *party,
+                  job_instead *instead);
     void *user;
 } job_hooks;
 
@@ -77,8 +90,12 @@ job *job_create(job_table *all, const client_address *client, uint64_t key);
 job *job_find(job_table *all, const char *id);
 void job_release(job *one);
 
-/* The party that joins the executor for a job. */
-executor_party job_party(job *one);
+/* The party that joins the executor for a job. `again` (may be NULL) goes to the hook of that name and is the job's to
+ * give to free(). `with_image`: the order has a picture, which may turn out to be at fault. */
+executor_party job_party(job *one, void *again, bool with_image);
+
+/* Says why "auto" does without a better engine (ASCII; "" is none), and the key of the shape that there will be. */
+void job_is_replaced(job *one, uint64_t key, const char *reason);
 
 /* Hands the ticket over after joining. NULL: joining failed, and the job is forgotten as if it had never been. */
 void job_started(job *one, executor_ticket *ticket);

@@ -10,6 +10,7 @@ enum { SHARDS = 16, PLACES = 64 };
 
 typedef struct place {
     uint64_t hash;
+    const char *best;
     uint64_t key;
     size_t size; /* 0: free */
     size_t identity_size;
@@ -51,7 +52,8 @@ static place *place_of(shard *part, uint64_t hash)
     return &part->places[hash / SHARDS % PLACES];
 }
 
-bool memo_find(memo *known, const void *body, size_t size, uint64_t *key, char identity[SHAPE_IDENTITY_BYTES])
+bool memo_find(memo *known, const void *body, size_t size, const char *best, uint64_t *key,
+               char identity[SHAPE_IDENTITY_BYTES])
 {
     if (size == 0 || size > MEMO_BODY_BYTES)
         return false;
@@ -59,7 +61,8 @@ bool memo_find(memo *known, const void *body, size_t size, uint64_t *key, char i
     shard *part = shard_of(known, hash);
     pthread_mutex_lock(&part->lock);
     const place *there = place_of(part, hash);
-    bool found = there->hash == hash && there->size == size && memcmp(there->body, body, size) == 0;
+    bool found =
+        there->hash == hash && there->best == best && there->size == size && memcmp(there->body, body, size) == 0;
     if (found) {
         *key = there->key;
         memcpy(identity, there->identity, there->identity_size);
@@ -68,7 +71,7 @@ bool memo_find(memo *known, const void *body, size_t size, uint64_t *key, char i
     return found;
 }
 
-void memo_keep(memo *known, const void *body, size_t size, uint64_t key, const char *identity)
+void memo_keep(memo *known, const void *body, size_t size, const char *best, uint64_t key, const char *identity)
 {
     size_t identity_size = strlen(identity) + 1;
     if (size == 0 || size > MEMO_BODY_BYTES || identity_size > SHAPE_IDENTITY_BYTES)
@@ -78,6 +81,7 @@ void memo_keep(memo *known, const void *body, size_t size, uint64_t key, const c
     pthread_mutex_lock(&part->lock);
     place *there = place_of(part, hash);
     there->hash = hash;
+    there->best = best;
     there->key = key;
     there->size = size;
     there->identity_size = identity_size;

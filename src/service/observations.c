@@ -46,10 +46,14 @@ lumen_status observations_open(observations *seen, lumen_error *error)
     seen->queue_oldest =
         metrics_gauge(all, "lumen_queue_oldest_seconds", "How long the oldest has waited.", "device", NULL);
     seen->model_loaded =
-        metrics_gauge(all, "lumen_model_loaded", "1 when the model is loaded in some engine process.", "model", NULL);
+        metrics_gauge(all, "lumen_model_loaded", "1 when the model is loaded in some engine process.", "model", "device", NULL);
+    seen->model_available = metrics_gauge(all, "lumen_model_available",
+                                          "1 when the model is loaded, or comes when it is needed.", "model", "device", NULL);
+    seen->model_failed = metrics_gauge(all, "lumen_model_failed",
+                                       "1 when the model could not be loaded; it is tried again.", "model", "device", NULL);
     seen->model_bytes =
-        metrics_gauge(all, "lumen_model_bytes", "Memory that the model took when it was loaded.", "model", NULL);
-    seen->model_seconds = metrics_gauge(all, "lumen_model_load_seconds", "Time that loading took.", "model", NULL);
+        metrics_gauge(all, "lumen_model_bytes", "Memory that the model took when it was loaded.", "model", "device", NULL);
+    seen->model_seconds = metrics_gauge(all, "lumen_model_load_seconds", "Time that loading took.", "model", "device", NULL);
     seen->pending_writes =
         metric_with(metrics_gauge(all, "lumen_cache_pending_writes", "Shapes that wait to be written to disk.", NULL));
     seen->hung = metric_with(
@@ -58,6 +62,8 @@ lumen_status observations_open(observations *seen, lumen_error *error)
         metric_with(metrics_gauge(all, "lumen_workers_stalled", "Engine processes without progress for long.", NULL));
     seen->crashes =
         metric_with(metrics_counter(all, "lumen_worker_crashes_total", "Engine processes that ended unasked.", NULL));
+    seen->fallbacks = metric_with(
+        metrics_counter(all, "lumen_fallbacks_total", "Shapes made without networks because these had failed.", NULL));
     seen->shared = metric_with(
         metrics_counter(all, "lumen_flights_shared_total", "Requests that shared the work of an equal one.", NULL));
     seen->connections = metric_with(metrics_gauge(all, "lumen_connections", "Open connections.", NULL));
@@ -173,10 +179,11 @@ static void refresh_tier(observations *seen, const char *tier, const cache_tier_
     metric_set(metric_with(seen->cache_faults, tier), (double)figures->faults);
 }
 
-/* Returns how often their processes crashed. */
-static unsigned refresh_models_of(observations *seen, host_set *hosts, const host_engines *offered, uint32_t slots)
+/* One gauge for all processes: the best that any of them says of a model. Returns how often they crashed. */
+static unsigned refresh_models_of(observations *seen, const char *device, host_set *hosts, const host_engines *offered,
+                                  uint32_t slots)
 {
-    bool loaded[MODELS_MAX] = {false};
+    bool loaded[MODELS_MAX] = {false}, available[MODELS_MAX] = {false}, failed[MODELS_MAX] = {false};
     unsigned crashes = 0;
     for (uint32_t slot = 0; slot < slots; slot++) {
         host_report report;
@@ -184,26 +191,52 @@ static unsigned refresh_models_of(observations *seen, host_set *hosts, const hos
         crashes += report.crashes;
         for (size_t i = 0; i < report.model_count && i < offered->model_count; i++) {
             const model_report *one = &report.models[i];
+            failed[i] = failed[i] || one->state == MODEL_FAILED;
+            available[i] = available[i] || (report.ready && one->available);
             if (!report.ready || one->state != MODEL_LOADED)
                 continue;
             loaded[i] = true;
-            metric_set(metric_with(seen->model_bytes, one->name), (double)one->bytes);
-            metric_set(metric_with(seen->model_seconds, one->name), one->load_seconds);
+            metric_set(metric_with(seen->model_bytes, one->name, device), (double)one->bytes);
+            metric_set(metric_with(seen->model_seconds, one->name, device), one->load_seconds);
         }
     }
-    /* One gauge for all processes: 1 when any of them has it. */
-    for (size_t i = 0; i < offered->model_count && i < MODELS_MAX; i++)
-        metric_set(metric_with(seen->model_loaded, offered->models[i].name), loaded[i] ? 1.0 : 0.0);
+    for (size_t i = 0; i < offered->model_count && i < MODELS_MAX; i++) {
+        const char *name = offered->models[i].name;
+        metric_set(metric_with(seen->model_loaded, name, device), loaded[i] ? 1.0 : 0.0);
+        metric_set(metric_with(seen->model_available, name, device), available[i] ? 1.0 : 0.0);
+        metric_set(metric_with(seen->model_failed, name, device), failed[i] && !available[i] ? 1.0 : 0.0);
+    }
     return crashes;
 }
 
 static void refresh_models(struct service *running)
 {
     const service_options *options = &running->options;
-    unsigned crashes = refresh_models_of(&running->seen, running->hosts, options->engines, options->workers);
+    unsigned crashes = refresh_models_of(&running->seen, SERVICE_DEVICE, running->hosts, options->engines, options->workers);
     if (running->network_hosts != NULL)
-        crashes += refresh_models_of(&running->seen, running->network_hosts, options->networks, 1);
+        crashes += refresh_models_of(&running->seen, SERVICE_NETWORKS, running->network_hosts, options->networks, 1);
     metric_set(running->seen.crashes, (double)crashes);
+}
+
+typedef struct work_sums {
+    unsigned hung, stalled;
+    double shared;
+} work_sums;
+
+static void refresh_work(struct service *running, executor *all, const char *device, work_sums *sums)
+{
+    observations *seen = &running->seen;
+    executor_figures work;
+    executor_read_figures(all, &work);
+    for (uint32_t i = 0; i < work.slots; i++) {
+        sums->hung += work.slot[i].hung;
+        sums->stalled += work.slot[i].stalled;
+    }
+    sums->shared += (double)work.shared;
+    metric_set(metric_with(seen->queue_depth, device), work.queued + work.looking_up);
+    metric_set(metric_with(seen->queue_running, device), work.running);
+    metric_set(metric_with(seen->queue_limit, device), running->options.queue_max);
+    metric_set(metric_with(seen->queue_oldest, device), work.oldest_queued_seconds);
 }
 
 static void refresh(struct service *running)
@@ -224,20 +257,13 @@ static void refresh(struct service *running)
     if (running->options.cache_folder != NULL)
         refresh_tier(seen, "disk", &shapes.disk);
     metric_set(seen->pending_writes, (double)shapes.pending_items);
-    executor_figures work;
-    executor_read_figures(running->work, &work);
-    unsigned hung = 0, stalled = 0;
-    for (uint32_t i = 0; i < work.slots; i++) {
-        hung += work.slot[i].hung;
-        stalled += work.slot[i].stalled;
-    }
-    metric_set(seen->hung, hung);
-    metric_set(seen->stalled, stalled);
-    metric_set(seen->shared, (double)work.shared);
-    metric_set(metric_with(seen->queue_depth, SERVICE_DEVICE), work.queued + work.looking_up);
-    metric_set(metric_with(seen->queue_running, SERVICE_DEVICE), work.running);
-    metric_set(metric_with(seen->queue_limit, SERVICE_DEVICE), running->options.queue_max);
-    metric_set(metric_with(seen->queue_oldest, SERVICE_DEVICE), work.oldest_queued_seconds);
+    work_sums sums = {0};
+    refresh_work(running, running->work, SERVICE_DEVICE, &sums);
+    if (running->network_work != NULL)
+        refresh_work(running, running->network_work, SERVICE_NETWORKS, &sums);
+    metric_set(seen->hung, sums.hung);
+    metric_set(seen->stalled, sums.stalled);
+    metric_set(seen->shared, sums.shared);
     metric_set(seen->jobs, (double)job_table_count(running->jobs));
     refresh_models(running);
 }
@@ -306,13 +332,21 @@ void handle_metrics(visit *one)
     metric_each(seen->failures, add_value, failures);
     metric_each(seen->generations, add_value, generations);
     json_t *answer =
-        json_pack("{s:{s:I, s:o}, s:{s:I, s:I}, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:{s:I, s:I, s:I}, s:f}",
+        json_pack("{s:{s:I, s:o}, s:{s:I, s:I}, s:o, s:o, s:{s:o, s:o, s:I}, s:{s:o, s:o}, s:{s:I, s:I, s:I}, s:f}",
                   "requests", "total", (json_int_t)atomic_load(&seen->total), "by_status", by_status, "errors",
                   "client", (json_int_t)atomic_load(&seen->refused), "server", (json_int_t)atomic_load(&seen->failed),
                   "stages", stages, "routes", routes, "generations", "by_engine", generations, "failures", failures,
-                  "cache", "memory", tier_figures(seen, "memory"), "disk", tier_figures(seen, "disk"), "queue", "depth",
+                  "fallbacks", (json_int_t)metric_value(seen->fallbacks), "cache", "memory",
+                  tier_figures(seen, "memory"), "disk", tier_figures(seen, "disk"), "queue", "depth",
                   (json_int_t)metric_value(metric_with(seen->queue_depth, SERVICE_DEVICE)), "running",
                   (json_int_t)metric_value(metric_with(seen->queue_running, SERVICE_DEVICE)), "limit",
                   (json_int_t)one->service->options.queue_max, "uptime_seconds", metric_value(seen->uptime));
+    if (answer != NULL && one->service->network_hosts != NULL && service_has_opened(one->service))
+        json_object_set_new(answer, "network_queue",
+                            json_pack("{s:I, s:I, s:I}", "depth",
+                                      (json_int_t)metric_value(metric_with(seen->queue_depth, SERVICE_NETWORKS)),
+                                      "running",
+                                      (json_int_t)metric_value(metric_with(seen->queue_running, SERVICE_NETWORKS)),
+                                      "limit", (json_int_t)one->service->options.queue_max));
     answer_json(one, 200, answer);
 }

@@ -20,10 +20,10 @@ typedef struct observations {
     metric *requests, *request_seconds, *stage_seconds, *generations, *failures, *rate_limited;
     metric *cache_hits, *cache_misses, *cache_items, *cache_bytes, *cache_connected, *cache_faults;
     metric *queue_depth, *queue_running, *queue_limit, *queue_oldest;
-    metric *model_loaded, *model_bytes, *model_seconds;
+    metric *model_loaded, *model_available, *model_failed, *model_bytes, *model_seconds;
     metric_series *pending_writes, *hung, *stalled, *crashes, *shared, *connections, *jobs, *log_dropped, *resident,
         *uptime, *ready;
-    metric_series *limited_client, *limited_engine;
+    metric_series *limited_client, *limited_engine, *fallbacks;
     /* Looked up once for each pair that occurs; the last route is "other". */
     _Atomic(metric_series *) by_route[OBSERVED_ROUTES_MAX][OBSERVED_STATUSES];
     _Atomic(metric_series *) route_seconds[OBSERVED_ROUTES_MAX];

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "files/files.h"
+#include "picture/picture.h"
 #include "words/unicode.h"
 #include "words/words.h"
 
@@ -159,6 +161,72 @@ static void replace_huge_numbers(char *body, size_t size)
     }
 }
 
+/* ---- The picture, taken out before the parser ---------------------------------------------------------- */
+
+/* What lies between the quotes of the member "image". */
+typedef struct image_text {
+    const char *text; /* NULL: there is none, or it is left to the parser */
+    size_t length;
+} image_text;
+
+static size_t skip_blanks(const char *body, size_t size, size_t at)
+{
+    while (at < size && (body[at] == ' ' || body[at] == '\t' || body[at] == '\n' || body[at] == '\r'))
+        at++;
+    return at;
+}
+
+/* Whether nothing between the quotes of a string would need the parser's judgment: printable ASCII, and of the escapes
+ * those of one letter. */
+static bool is_plain(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < ' ' || text[i] > '~')
+            return false;
+        if (text[i] == '\\' && (++i == length || strchr("\"\\/bfnrt", text[i]) == NULL))
+            return false;
+    }
+    return true;
+}
+
+/* Finds the string that is the value of "image" in the outermost object. */
+static image_text find_image(const char *body, size_t size)
+{
+    static const char name[] = "\"image\"";
+    unsigned depth = 0;
+    for (size_t i = 0; i < size;) {
+        if (body[i] != '"') {
+            depth += body[i] == '{' || body[i] == '[';
+            depth -= depth > 0 && (body[i] == '}' || body[i] == ']');
+            i++;
+            continue;
+        }
+        const size_t end = skip_string(body, size, i);
+        if (depth == 1 && end - i == sizeof name - 1 && memcmp(body + i, name, sizeof name - 1) == 0) {
+            size_t at = skip_blanks(body, size, end);
+            at = at < size && body[at] == ':' ? skip_blanks(body, size, at + 1) : size;
+            const size_t behind = at < size && body[at] == '"' ? skip_string(body, size, at) : 0;
+            if (behind > at + 1 && body[behind - 1] == '"' && is_plain(body + at + 1, behind - at - 2))
+                return (image_text){.text = body + at + 1, .length = behind - at - 2};
+        }
+        i = end;
+    }
+    return (image_text){0};
+}
+
+/* The body without what lies between the quotes of its picture, for the caller to free; NULL when memory runs out. */
+static char *cut_image(const char *body, size_t size, image_text image, size_t *rest)
+{
+    const size_t before = (size_t)(image.text - body);
+    char *copy = malloc(size - image.length);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, body, before);
+    memcpy(copy + before, image.text + image.length, size - before - image.length);
+    *rest = size - image.length;
+    return copy;
+}
+
 /* ---- The parser ---------------------------------------------------------------------------------------- */
 
 /* NULL without a body that can be read: `fault` says why, or *no_memory. */
@@ -249,6 +317,21 @@ static bool read_integer(const json_t *value, json_int_t *number)
     return true;
 }
 
+static float optional_real(const json_t *root, const char *member, double least, double most, order_faults *faults)
+{
+    const json_t *value = optional(root, member);
+    const double number = json_number_value(value);
+    if (value == NULL)
+        return 0.0f;
+    if (!json_is_number(value))
+        add_fault(faults, member, "number_type", "%s is not a number; send one without quotes", member);
+    else if (!(number >= least && number <= most))
+        add_fault(faults, member, "out_of_range", "%s is out of range; send %g to %g", member, least, most);
+    else
+        return (float)number;
+    return 0.0f;
+}
+
 static uint64_t optional_integer(const json_t *root, const char *member, json_int_t least, json_int_t most,
                                  order_faults *faults)
 {
@@ -294,13 +377,92 @@ static const char *read_engine(const char *name, const char *const *engines, ord
     return engines[0];
 }
 
+/* ---- The picture --------------------------------------------------------------------------------------- */
+
+/* Some programs write / as \/ in JSON. Returns the text without such backslashes, in *own where it is a copy; text
+ * NULL: memory ran out. */
+static image_text unescape(image_text image, char **own)
+{
+    *own = NULL;
+    if (memchr(image.text, '\\', image.length) == NULL)
+        return image;
+    char *copy = malloc(image.length);
+    size_t length = 0;
+    for (size_t i = 0; copy != NULL && i < image.length; i++)
+        if (image.text[i] != '\\' || i + 1 == image.length || image.text[i + 1] != '/')
+            copy[length++] = image.text[i];
+    *own = copy;
+    return (image_text){.text = copy, .length = length};
+}
+
+/* NULL with a fault, or with *no_memory. */
+static blob *decode_image(image_text image, size_t bytes_max, order_faults *faults, bool *no_memory)
+{
+    const size_t size = files_base64_size(image.text, image.length);
+    if (size > bytes_max) {
+        add_fault(faults, "image", "image_too_large", "the image has %zu bytes; send one of at most %zu", size,
+                  bytes_max);
+        return NULL;
+    }
+    blob *bytes = blob_create(size);
+    if (bytes == NULL) {
+        *no_memory = true;
+        return NULL;
+    }
+    if (files_base64_read(image.text, image.length, bytes->data))
+        return bytes;
+    add_fault(
+        faults, "image", "base64",
+        "the image is not base64 (RFC 4648, with padding, without line breaks); encode the bytes of a PNG or JPEG");
+    blob_release(bytes);
+    return NULL;
+}
+
+/* Only its head is looked at: whether it shows anything, the engine finds out. */
+static bool check_image(const blob *bytes, order_faults *faults)
+{
+    uint32_t width, height;
+    lumen_error error;
+    if (picture_measure("the image", bytes->data, bytes->size, 0, &width, &height, &error) == LUMEN_OK)
+        return true;
+    add_fault(faults, "image", "image_invalid", "%s", error.message);
+    return false;
+}
+
+/* `found` is what was taken out of the body; without it the member itself is looked at. */
+static void read_image(const json_t *root, image_text found, size_t bytes_max, service_order *out, order_faults *faults,
+                       bool *no_memory)
+{
+    const json_t *value = optional(root, "image");
+    char *own = NULL;
+    if (value == NULL)
+        return;
+    if (!json_is_string(value)) {
+        add_fault(faults, "image", "string_type", "the image is not a string; send a PNG or JPEG as base64");
+        return;
+    }
+    image_text image = {.text = json_string_value(value), .length = json_string_length(value)};
+    if (found.text != NULL)
+        image = unescape(found, &own);
+    *no_memory = image.text == NULL;
+    blob *bytes = *no_memory ? NULL : decode_image(image, bytes_max, faults, no_memory);
+    free(own);
+    if (bytes != NULL && check_image(bytes, faults))
+        out->image = blob_keep(bytes);
+    blob_release(bytes);
+}
+
 /* ---- All together -------------------------------------------------------------------------------------- */
 
-/* What every order has. */
-static void read_words(const json_t *root, service_order *out, order_faults *faults)
+/* What every order has; `needed`: that there is a text. */
+static void read_words(const json_t *root, bool needed, service_order *out, order_faults *faults)
 {
     const json_t *text = json_object_get(root, "text");
-    if (text == NULL)
+    const bool blank =
+        text == NULL || json_is_null(text) || (json_is_string(text) && unicode_is_blank(json_string_value(text)));
+    if (blank && !needed)
+        out->text[0] = '\0';
+    else if (text == NULL)
         add_fault(faults, "text", "missing", "the text is missing; name something, such as \"horse\"");
     else if (!json_is_string(text))
         add_fault(faults, "text", "string_type", "the text is not a string; name something, such as \"horse\"");
@@ -316,55 +478,103 @@ static uint64_t read_seed(const json_t *root, order_faults *faults)
     return optional_integer(root, "seed", 0, INT64_MAX, faults);
 }
 
-static void read_members(const json_t *root, const char *const *engines, service_order *out, order_faults *faults)
+static void check_takes_image(const order_rules *rules, const char *engine, order_faults *faults)
 {
-    read_words(root, out, faults);
+    for (size_t i = 0; rules->image_engines != NULL && rules->image_engines[i] != NULL; i++)
+        if (strcmp(rules->image_engines[i], engine) == 0)
+            return;
+    add_fault(faults, "engine", "takes_no_image",
+              "the engine %.48s starts from words, not from an image; leave one of them out", engine);
+}
+
+static void read_members(const json_t *root, image_text image, const order_rules *rules, service_order *out,
+                         order_faults *faults, bool *no_memory)
+{
+    const bool with_image = optional(root, "image") != NULL;
+    read_words(root, !with_image, out, faults);
     out->quality = read_quality(optional_text(root, "quality", faults), faults);
     out->num_parts = (uint32_t)optional_integer(root, "num_parts", 1, LUMEN_REQUEST_PARTS_MAX, faults);
     out->seed = read_seed(root, faults);
     out->points = (uint32_t)optional_integer(root, "points", LUMEN_POINTS_MIN, LUMEN_POINTS_MAX, faults);
-    out->engine = read_engine(optional_text(root, "engine", faults), engines, faults);
+    out->steps = (uint32_t)optional_integer(root, "steps", 1, ORDER_STEPS_MAX, faults);
+    out->tokens = (uint32_t)optional_integer(root, "tokens", ORDER_TOKENS_MIN, ORDER_TOKENS_MAX, faults);
+    out->guidance = optional_real(root, "guidance", ORDER_GUIDANCE_MIN, ORDER_GUIDANCE_MAX, faults);
+    read_image(root, image, rules->image_bytes_max, out, faults, no_memory);
+    const size_t before = faults->count;
+    out->engine = read_engine(optional_text(root, "engine", faults), rules->engines, faults);
+    if (with_image && faults->count == before)
+        check_takes_image(rules, out->engine, faults);
 }
 
-/* `engines` NULL: an order of a picture. */
-static order_status read_order(const void *body, size_t size, const char *const *engines, service_order *out,
-                               order_faults *faults, lumen_error *error)
+static void read_painting(const json_t *root, service_order *out, order_faults *faults)
+{
+    read_words(root, true, out, faults);
+    out->seed = read_seed(root, faults);
+    out->image_steps = (uint32_t)optional_integer(root, "steps", 1, ORDER_IMAGE_STEPS_MAX, faults);
+}
+
+/* Reads what the parser is to see. */
+static order_status read_rest(const char *body, size_t size, image_text image, const order_rules *rules,
+                              service_order *out, order_faults *faults, lumen_error *error)
 {
     json_error_t fault;
-    size_t deep;
-    faults->count = 0;
-    if (is_too_deep(body, size, &deep)) {
-        lumen_fail(error, LUMEN_ERROR_INVALID, "the body nests brackets deeper than %d (byte %zu); send a flat object",
-                   ORDER_DEPTH_MAX, deep);
-        return ORDER_MALFORMED;
-    }
     bool no_memory;
     json_t *root = parse(body, size, &fault, &no_memory);
-    if (root == NULL && no_memory) {
-        lumen_fail_memory(error, "the order");
-        return ORDER_NO_MEMORY;
-    }
-    if (root == NULL) {
+    if (root == NULL && !no_memory) {
         explain(&fault, error);
         return ORDER_MALFORMED;
     }
-    *out = (service_order){0};
-    if (json_is_object(root) && engines != NULL) {
-        read_members(root, engines, out, faults);
-    } else if (json_is_object(root)) {
-        read_words(root, out, faults);
-        out->seed = read_seed(root, faults);
-        out->image_steps = (uint32_t)optional_integer(root, "steps", 1, ORDER_IMAGE_STEPS_MAX, faults);
-    } else
+    if (root != NULL && !json_is_object(root))
         add_fault(faults, NULL, "object_type", "the body is not an object; send one, such as {\"text\": \"horse\"}");
+    else if (root != NULL && rules != NULL)
+        read_members(root, image, rules, out, faults, &no_memory);
+    else if (root != NULL)
+        read_painting(root, out, faults);
     json_decref(root);
-    return faults->count == 0 ? ORDER_GOOD : ORDER_FAULTY;
+    if (no_memory)
+        lumen_fail_memory(error, "the order");
+    if (no_memory || faults->count > 0)
+        order_release(out);
+    return no_memory ? ORDER_NO_MEMORY : faults->count > 0 ? ORDER_FAULTY : ORDER_GOOD;
 }
 
-order_status order_read(const void *body, size_t size, const char *const *engines, service_order *out,
+/* `rules` NULL: an order of a picture. */
+static order_status read_order(const char *body, size_t size, const order_rules *rules, service_order *out,
+                               order_faults *faults, lumen_error *error)
+{
+    image_text image = {0};
+    char *cut = NULL;
+    size_t rest = size, deep;
+    faults->count = 0;
+    *out = (service_order){0};
+    if (rules != NULL && rules->body_bytes_max > 0 && size > rules->body_bytes_max) {
+        image = find_image(body, size);
+        if (size - image.length > rules->body_bytes_max) {
+            lumen_fail(error, LUMEN_ERROR_INVALID, "the body is too large; beside its image it may have %zu bytes",
+                       rules->body_bytes_max);
+            return ORDER_TOO_LARGE;
+        }
+        cut = cut_image(body, size, image, &rest);
+        if (cut == NULL) {
+            lumen_fail_memory(error, "the order");
+            return ORDER_NO_MEMORY;
+        }
+        body = cut;
+    }
+    order_status status = ORDER_MALFORMED;
+    if (is_too_deep(body, rest, &deep))
+        lumen_fail(error, LUMEN_ERROR_INVALID, "the body nests brackets deeper than %d (byte %zu); send a flat object",
+                   ORDER_DEPTH_MAX, deep);
+    else
+        status = read_rest(body, rest, image, rules, out, faults, error);
+    free(cut);
+    return status;
+}
+
+order_status order_read(const void *body, size_t size, const order_rules *rules, service_order *out,
                         order_faults *faults, lumen_error *error)
 {
-    return read_order(body, size, engines, out, faults, error);
+    return read_order(body, size, rules, out, faults, error);
 }
 
 order_status order_read_image(const void *body, size_t size, service_order *out, order_faults *faults,
@@ -373,14 +583,25 @@ order_status order_read_image(const void *body, size_t size, service_order *out,
     return read_order(body, size, NULL, out, faults, error);
 }
 
+void order_release(service_order *order)
+{
+    blob_release(order->image);
+    order->image = NULL;
+}
+
 lumen_request order_request(const service_order *order)
 {
-    return (lumen_request){.text = order->text,
+    return (lumen_request){.text = order->text[0] != 0 || order->image == NULL ? order->text : NULL,
                            .verb = order->verb[0] != 0 ? order->verb : NULL,
                            .engine = order->engine,
                            .quality = order->quality,
                            .num_parts = order->num_parts,
                            .points = order->points,
                            .seed = order->seed,
-                           .image_steps = order->image_steps};
+                           .image_steps = order->image_steps,
+                           .image = order->image != NULL ? order->image->data : NULL,
+                           .image_size = order->image != NULL ? order->image->size : 0,
+                           .steps = order->steps,
+                           .tokens = order->tokens,
+                           .guidance = order->guidance};
 }

@@ -18,14 +18,14 @@ static const route table[] = {
     {"/metrics", "GET", handle_metrics, 0},
     {"/metrics/prometheus", "GET", handle_prometheus, ROUTE_PROBE},
     {"/cache/stats", "GET", handle_cache_stats, ROUTE_WORK},
-    {"/generate", "POST", handle_generate, ROUTE_LIMITED | ROUTE_WORK},
-    {"/jobs", "POST", handle_job_post, ROUTE_LIMITED | ROUTE_WORK},
+    {"/generate", "POST", handle_generate, ROUTE_LIMITED | ROUTE_WORK | ROUTE_IMAGE},
+    {"/jobs", "POST", handle_job_post, ROUTE_LIMITED | ROUTE_WORK | ROUTE_IMAGE},
     {"/jobs/{id}", "GET", handle_job_get, ROUTE_WORK},
     {"/jobs/{id}", "DELETE", handle_job_delete, ROUTE_WORK},
     {"/jobs/{id}/events", "GET", handle_job_events, ROUTE_WORK},
     {"/shapes/{name}", "GET", handle_shape, ROUTE_LIMITED | ROUTE_WORK},
     {"/debug/generate-image", "POST", handle_debug_image, ROUTE_LIMITED | ROUTE_WORK | ROUTE_DEBUG},
-    {"/debug/generate-mesh", "POST", handle_debug_mesh, ROUTE_LIMITED | ROUTE_WORK | ROUTE_DEBUG},
+    {"/debug/generate-mesh", "POST", handle_debug_mesh, ROUTE_LIMITED | ROUTE_WORK | ROUTE_DEBUG | ROUTE_IMAGE},
     {"/{file}", "GET", handle_page, ROUTE_OPEN | ROUTE_FILE},
 };
 
@@ -256,6 +256,8 @@ static void begin(void *user, http_exchange *exchange)
                      "too many requests from this address; wait as long as Retry-After says");
     } else if ((one->route->flags & ROUTE_WORK) != 0 && !service_is_open(running)) {
         answer_not_open(one);
+    } else if ((one->route->flags & ROUTE_IMAGE) != 0) {
+        http_allow_body(exchange, running->options.body_bytes_max + (running->options.image_bytes_max + 2) / 3 * 4);
     }
 }
 
@@ -327,8 +329,7 @@ static void done(void *user, http_exchange *exchange, const http_outcome *outcom
     visit *one = http_state(exchange);
     if (one == NULL)
         return;
-    if (one->ticket != NULL)
-        executor_leave(one->ticket);
+    generate_end(one);
     double seconds = clock_seconds_between(http_started_ns(exchange), outcome->ended_ns);
     observe_request(&running->seen, one->route_index, one->route == NULL ? "other" : one->route->path,
                     one->route == NULL ? "other" : one->route->method, outcome->status, seconds);
@@ -347,9 +348,10 @@ static http_content *refusal(void *user, http_exchange *exchange, unsigned statu
     switch (status) {
     case 413:
         return answer_error_content(one, "PayloadTooLargeError",
-                                    "the body is too large; a request is a few hundred bytes");
+                                    "the body is too large; a request is a few hundred bytes, beside its picture");
     case 408: return answer_error_content(one, "RequestTimeoutError", "the request came too slowly");
-    case 503: return answer_error_content(one, "ShuttingDownError", "the service is stopping; ask another");
+    case 503:
+        return answer_error_content(one, "QueueFullError", "too many pictures are being sent; try again in a moment");
     default: return answer_error_content(one, "BadRequestError", "the request is malformed");
     }
 }

@@ -9,8 +9,10 @@
 
 #include "base/error.h"
 #include "service/answer.h"
+#include "service/job_routes.h"
 #include "service/pages.h"
 #include "service/shape_answer.h"
+#include "service/works.h"
 
 enum {
     CLIENTS_MAX = 65536,
@@ -19,7 +21,10 @@ enum {
     PAINTER_THREADS = 1,
     PAINTER_WAITING_MAX = 16,
     WARM_ITEMS = 4096,
-    WORKERS_USUAL_MAX = 4
+    WORKERS_USUAL_MAX = 4,
+    BODY_BYTES_USUAL = 64 << 10,
+    IMAGE_BYTES_USUAL = 8 << 20,
+    NETWORK_SECONDS_USUAL = 1800
 };
 
 /* ---- Hooks between the rooms ------------------------------------------------------------------------------------ */
@@ -41,53 +46,17 @@ static void discard(void *user, void *answer)
     shape_answer_free(answer);
 }
 
-static void *lookup(void *user, const executor_order *order)
-{
-    service *running = user;
-    return cache_load(running->shapes, order->key, order->identity);
-}
-
-bool service_admit(void *user, void *party_user, double *retry_seconds)
-{
-    service *running = user;
-    const requester *who = party_user;
-    return limits_take(running->engine_limit, &who->client, (double)clock_now_ns() * 1e-9, retry_seconds);
-}
-
-static void *store(void *user, const executor_order *order, blob *packed, lumen_error *error)
-{
-    service *running = user;
-    return cache_store(running->shapes, order->key, order->identity, packed, error);
-}
-
-static void *keep_result(void *user, void *result)
-{
-    (void)user;
-    return cache_keep(result);
-}
-
-static void release_result(void *user, void *result)
-{
-    (void)user;
-    cache_release(result);
-}
-
-void service_observed(void *user, const executor_order *order, const executor_outcome *outcome)
-{
-    service *running = user;
-    observe_flight(&running->seen, order->engine, outcome);
-    if (outcome->end == EXECUTOR_FAILED)
-        log_write(running->log, LOG_ERROR, "a generation failed",
-                  LOG_FIELDS(log_text("engine", order->engine), log_text("text", order->request.text),
-                             log_text("reason", outcome->error.message),
-                             log_real("run_ms", outcome->run_seconds * 1e3)));
-}
-
 static job_result job_result_of(void *user, const executor_outcome *outcome)
 {
     (void)user;
-    const shape_answer *answer = cache_answer(outcome->result);
-    return (job_result){.json = http_content_keep(answer->json), .flag = answer->json_flag, .cached = outcome->found};
+    const work_result *made = outcome->result;
+    return job_result_of_entry(made->entry, outcome->found);
+}
+
+static void job_release_result(void *user, void *result)
+{
+    (void)user;
+    work_result_release(result);
 }
 
 static void job_ended(void *user, const executor_outcome *outcome)
@@ -112,54 +81,24 @@ static lumen_status open_cache(service *running, lumen_error *error)
     return cache_open(&wanted, &running->shapes, error);
 }
 
-static lumen_status open_hosts(service *running, lumen_error *error)
-{
-    const service_options *options = &running->options;
-    const host_options wanted = {.program = options->program,
-                                 .arguments = options->host_arguments,
-                                 .offered = options->engines,
-                                 .slots = options->workers,
-                                 .memory_budget_bytes = options->memory_budget_bytes,
-                                 .log = running->log};
-    return host_set_open(&wanted, &running->hosts, error);
-}
-
-static lumen_status open_executor(service *running, lumen_error *error)
-{
-    const service_options *options = &running->options;
-    const executor_options wanted = {.backend = host_backend(running->hosts),
-                                     .hooks = {.user = running,
-                                               .lookup = lookup,
-                                               .admit = service_admit,
-                                               .store = store,
-                                               .keep = keep_result,
-                                               .release = release_result,
-                                               .observed = service_observed},
-                                     .device = SERVICE_DEVICE,
-                                     .slots = options->workers,
-                                     .queue_max = options->queue_max,
-                                     .deadline_seconds = options->request_seconds,
-                                     .log = running->log};
-    return executor_open(&wanted, &running->work, error);
-}
-
 static lumen_status open_rooms(service *running, lumen_error *error)
 {
     const service_options *options = &running->options;
     /* The engines' processes first: they start while the rest is opened. */
-    lumen_status status = open_hosts(running, error);
+    lumen_status status = works_open_hosts(running, error);
     if (status == LUMEN_OK)
         status = options->open_library(options->user, &running->library, error);
     if (status == LUMEN_OK)
         status = open_cache(running, error);
     if (status == LUMEN_OK)
-        status = open_executor(running, error);
-    if (status == LUMEN_OK)
-        status = images_open(running, error);
+        status = works_open_executors(running, error);
     if (status != LUMEN_OK)
         return status;
-    const job_hooks hooks = {
-        .result_of = job_result_of, .ended = job_ended, .release = release_result, .user = running};
+    const job_hooks hooks = {.result_of = job_result_of,
+                             .ended = job_ended,
+                             .release = job_release_result,
+                             .again = job_begin_again,
+                             .user = running};
     running->pool = tasks_create(POOL_THREADS, POOL_WAITING_MAX);
     running->painters = tasks_create(PAINTER_THREADS, PAINTER_WAITING_MAX);
     running->jobs = job_table_create(&hooks, running->ids);
@@ -246,22 +185,30 @@ static lumen_status check_address(const service_options *options, lumen_error *e
                       options->address);
 }
 
+static void list_more(service *running, const host_engines *offered, size_t *count)
+{
+    for (size_t i = 0; offered != NULL && i < offered->engine_count && *count < ENGINES_MAX; i++) {
+        bool listed = offered->engines[i].generate == NULL; /* makes no shapes */
+        for (size_t k = 0; k < *count; k++)
+            listed = listed || strcmp(running->engine_names[k], offered->engines[i].name) == 0;
+        if (!listed)
+            running->engine_names[(*count)++] = offered->engines[i].name;
+    }
+}
+
 /* Engines that are contracts already may be named too: asking for one that is not there is no fault of the request, but
  * 503. */
 static void list_engines(service *running)
 {
     static const char *const contracts[] = {"auto", "procedural", "partcrafter", "hunyuan3d"};
-    const host_engines *offered = running->options.engines;
+    static const char *const with_image[] = {"auto", "partcrafter", "hunyuan3d"};
     size_t count = 0;
     for (size_t i = 0; i < sizeof contracts / sizeof *contracts; i++)
         running->engine_names[count++] = contracts[i];
-    for (size_t i = 0; i < offered->engine_count && count < ENGINES_MAX; i++) {
-        bool listed = false;
-        for (size_t k = 0; k < count; k++)
-            listed = listed || strcmp(running->engine_names[k], offered->engines[i].name) == 0;
-        if (!listed)
-            running->engine_names[count++] = offered->engines[i].name;
-    }
+    list_more(running, running->options.engines, &count);
+    list_more(running, running->options.networks, &count);
+    for (size_t i = 0; i < sizeof with_image / sizeof *with_image; i++)
+        running->image_engines[i] = with_image[i];
 }
 
 static void choose_usual(service_options *options)
@@ -269,6 +216,12 @@ static void choose_usual(service_options *options)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (options->workers == 0)
         options->workers = cores < 1 ? 1 : cores > WORKERS_USUAL_MAX ? WORKERS_USUAL_MAX : (unsigned)cores;
+    if (options->body_bytes_max == 0)
+        options->body_bytes_max = BODY_BYTES_USUAL;
+    if (options->image_bytes_max == 0)
+        options->image_bytes_max = IMAGE_BYTES_USUAL;
+    if (!(options->network_seconds > 0.0))
+        options->network_seconds = NETWORK_SECONDS_USUAL;
 }
 
 static lumen_status start_http(service *running, lumen_error *error)
@@ -416,12 +369,13 @@ bool service_stop(service *running)
     pthread_cond_broadcast(&running->stopping);
     pthread_mutex_unlock(&running->lock);
     pthread_join(running->tender, NULL);
-    /* The executor stops first, so that everyone who waits for it gets an answer that the server can still send; it is
-     * closed only when no request can ask for it any more. */
-    if (running->work != NULL)
-        executor_stop(running->work, running->options.drain_seconds);
+    /* The executors stop first, so that everyone who waits for them gets an answer that the server can still send; they
+     * are closed only when no request can ask for them any more. The one of the networks before the other, which does
+     * what fails there, and has its time meanwhile. */
     if (running->network_work != NULL)
-        executor_stop(running->network_work,
+        executor_stop(running->network_work, running->options.drain_seconds);
+    if (running->work != NULL)
+        executor_stop(running->work,
                       fmax(running->options.drain_seconds - clock_seconds_between(began, clock_now_ns()), 0.0));
     double left = running->options.drain_seconds - clock_seconds_between(began, clock_now_ns());
     if (!http_server_stop(running->http, left > answer_seconds ? left : answer_seconds)) {

@@ -12,6 +12,7 @@
  *
  *     http  ->  routes.c (path, method, key, rate limit)  ->  the route's handler
  *     POST /generate: generate.c: order_read -> pipeline_plan_request -> cache_find -> executor_join -> answer.c
+ *                     works.c: which engine, which of the two executors
  *
  * Stopping: no connection is taken any more, and readiness is 503 for those there are; what is in flight is finished
  * for at most drain_seconds; what is then left is cancelled and answered 503; pending cache entries are written.
@@ -33,7 +34,7 @@ typedef struct service_options {
     const char *allowed_origins; /* separated by commas or blanks; NULL: none */
     const char *trusted_proxies; /* service/client.h; NULL: none */
     size_t body_bytes_max;
-    size_t image_bytes_max; /* of the picture in a request, before it is written as base64; comes on top */
+    size_t image_bytes_max;   /* of the picture in a request, before it is written as base64; comes on top */
     double rate_limit;        /* requests a minute and client; 0: none */
     double engine_rate_limit; /* those that reach an engine */
     bool debug_routes;
@@ -59,7 +60,8 @@ typedef struct service_options {
     const host_engines *networks;
     const char *const *network_arguments;
     const char *no_networks;
-    /* Opens the library that understands requests; it must know the same engines. Called on a thread of the service's.
+    /* Opens the library that understands requests; it must know the engines of both. Called on a thread of the
+     * service's.
      */
     lumen_status (*open_library)(void *user, lumen **out, lumen_error *error);
     void *user;

@@ -174,35 +174,35 @@ def pipelined_requests_are_answered_in_order():
 
 
 @test
-def eight_megabytes_are_413_or_closed():
+def sixteen_megabytes_are_413_or_closed():
     with Service(options.service) as service:
         for _ in range(5):
             with service.connect() as connection:
-                connection.sendall(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8388608\r\n\r\n")
+                connection.sendall(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16777216\r\n\r\n")
                 # Refused before a byte of it was sent.
                 assert connection.recv(65536).startswith(b"HTTP/1.1 413"), "the length alone says that it is too large"
             with service.connect() as connection:
                 connection.sendall(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
                 try:
-                    for _ in range(1024):
+                    for _ in range(2048):
                         connection.sendall(b"2000\r\n" + b"x" * 8192 + b"\r\n")
                     connection.sendall(b"0\r\n\r\n")
                 except OSError:
                     pass
                 answer = read_response(connection.makefile("rb"))
                 assert answer is None or answer[0] == 413, answer
-            answer = service.post("/generate", b"x" * 8388608)
+            answer = service.post("/generate", b"x" * 16777216)
             assert answer.status_code == 413 and answer.json()["type"] == "PayloadTooLargeError"
-            waiting = service.raw(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 8388608\r\n\r\n")
+            waiting = service.raw(b"POST /generate HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 16777216\r\n\r\n")
             assert waiting.startswith(b"HTTP/1.1 413"), waiting[:200]
         before, _ = service.resident_bytes()
         for _ in range(40):
             try:
-                service.post("/generate", b"x" * 8388608)
+                service.post("/generate", b"x" * 16777216)
             except requests.ConnectionError:
                 pass  # closed while we were still sending
         after, _ = service.resident_bytes()
-        assert after - before < 8 << 20, f"{after - before} bytes more after 40 bodies of 8 MB"
+        assert after - before < 8 << 20, f"{after - before} bytes more after 40 bodies of 16 MB"
         well(service)
 
 

@@ -15,13 +15,16 @@
 #include "words/words.h"
 
 static const char *const engines[] = {"auto", "procedural", "test-1ms", NULL};
+static const char *const image_engines[] = {"auto", NULL};
+static const order_rules rules = {
+    .engines = engines, .image_engines = image_engines, .body_bytes_max = 4096, .image_bytes_max = 30000};
 
 static service_order read_good(const char *body)
 {
     service_order order;
     order_faults faults;
     lumen_error error = {0};
-    order_status status = order_read(body, strlen(body), engines, &order, &faults, &error);
+    order_status status = order_read(body, strlen(body), &rules, &order, &faults, &error);
     if (status != ORDER_GOOD)
         fail_msg("%s is no order: %s", body, status == ORDER_FAULTY ? faults.list[0].message : error.message);
     return order;
@@ -34,9 +37,13 @@ static void describe(const char *body, size_t size, char *out, size_t capacity)
     order_faults faults;
     lumen_error error = {0};
     out[0] = 0;
-    switch (order_read(body, size, engines, &order, &faults, &error)) {
-    case ORDER_GOOD: snprintf(out, capacity, "good"); return;
+    switch (order_read(body, size, &rules, &order, &faults, &error)) {
+    case ORDER_GOOD:
+        order_release(&order);
+        snprintf(out, capacity, "good");
+        return;
     case ORDER_MALFORMED: snprintf(out, capacity, "%s", error.message); return;
+    case ORDER_TOO_LARGE: snprintf(out, capacity, "too large"); return;
     case ORDER_NO_MEMORY: snprintf(out, capacity, "no memory"); return;
     case ORDER_FAULTY: break;
     }
@@ -312,7 +319,7 @@ static void the_service_and_the_library_never_disagree(void **state)
             char *bytes = json_dumps(body, 0);
             service_order order;
             order_faults faults;
-            order_status status = order_read(bytes, strlen(bytes), engines, &order, &faults, &error);
+            order_status status = order_read(bytes, strlen(bytes), &rules, &order, &faults, &error);
             if (status != (accepted ? ORDER_GOOD : ORDER_FAULTY))
                 fail_msg("%s: the library %s it", bytes, accepted ? "accepts" : "refuses");
             if (!accepted)
