@@ -384,7 +384,7 @@ static void a_folder_of_sdxl_turbo_alone_offers_pictures(void **state)
     char alone[256], from[400], to[400];
     make_test_folder(alone, sizeof alone);
     assert_int_equal(offer(alone, "0", &nothing, &error), LUMEN_ERROR_UNAVAILABLE);
-    assert_non_null(strstr(error.message, "lumen pull sdxl-turbo"));
+    assert_non_null(strstr(error.message, "lumen pull sdxl-turbo rmbg-1.4 partcrafter"));
     assert_int_equal(nothing.engine_count, 0);
     snprintf(from, sizeof from, "%s/sdxl-turbo", folder);
     snprintf(to, sizeof to, "%s/sdxl-turbo", alone);
