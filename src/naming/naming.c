@@ -27,6 +27,10 @@ enum {
 static const float COARSE_WIDTH = 0.25f;
 static const float FINE_WIDTH = 0.1f;
 
+/* Shapes that fit worse are hardly of one kind, and their names are worth less. On the held half, of the names that were
+ * otherwise certain 98 % were right from here on, and about 80 % at 0.5. */
+static const float GOOD_FIT = 0.7f;
+
 /* Everything that the search works on. */
 typedef struct search {
     cloud generated, reference;
@@ -176,7 +180,7 @@ static void describe_frame(const search *all, const candidate *best, naming_fram
     out->forward[2] = z;
 }
 
-/* How probable each part's name is, over all placements that were looked at closely. */
+/* How probable a part's name is, over all placements that were looked at closely. */
 static float confidence(const search *all, const candidate *candidates, uint32_t part)
 {
     int32_t name = sided_name(all, &candidates[0], part);
@@ -188,7 +192,8 @@ static float confidence(const search *all, const candidate *candidates, uint32_t
         if (sided_name(all, &candidates[k], part) == name)
             agreed += weight * candidates[k].names.probability[part];
     }
-    return agreed / sum;
+    const float fit = candidates[0].fit;
+    return agreed / sum * (fit < GOOD_FIT ? 1.0f - (GOOD_FIT - fit) : 1.0f);
 }
 
 /* The parts that part i covers by their names: in a mirrored placement, their counterparts. */
