@@ -15,6 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const engines[] = {"auto", "procedural", "partcrafter", "hunyuan3d", NULL};
 
+static const char *const image_engines[] = {"auto", "partcrafter", "hunyuan3d", NULL};
+/* So small that bodies of the corpus have their picture taken out. */
+static const order_rules rules = {
+    .engines = engines, .image_engines = image_engines, .body_bytes_max = 400, .image_bytes_max = 2000};
+
 static void require(bool holds)
 {
     if (!holds)
@@ -30,8 +35,13 @@ static void require_good(const service_order *order)
         known = known || request.engine == engines[i];
     require(known && request.num_parts <= LUMEN_REQUEST_PARTS_MAX && request.seed <= INT64_MAX);
     require(request.points == 0 || (request.points >= LUMEN_POINTS_MIN && request.points <= LUMEN_POINTS_MAX));
+    require(request.steps <= ORDER_STEPS_MAX && request.tokens <= ORDER_TOKENS_MAX);
+    require(request.guidance == 0.0f || (request.guidance >= 1.0f && request.guidance <= 20.0f));
+    require((request.image != NULL) == (order->image != NULL) && request.image_size <= rules.image_bytes_max);
     require(memchr(order->text, 0, sizeof order->text) != NULL && memchr(order->verb, 0, sizeof order->verb) != NULL);
-    require(words_parse(request.text, request.verb, &phrase, NULL) == LUMEN_OK);
+    require(order->image != NULL && request.text == NULL
+                ? strcmp(request.engine, "procedural") != 0
+                : words_parse(request.text, request.verb, &phrase, NULL) == LUMEN_OK);
 }
 
 /* Whether the library refuses a text that was found faulty, and for no other reason than the text. */
@@ -63,7 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* The same bytes, read by the parser alone. */
     json_t *body = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
     switch (status) {
-    case ORDER_GOOD: require_good(&order); break;
+    case ORDER_GOOD:
+        require_good(&order);
+        order_release(&order);
+        break;
     case ORDER_FAULTY: require_faults(&faults, body); break;
     case ORDER_MALFORMED:
         require(error.status == LUMEN_ERROR_INVALID && error.message[0] != 0);
@@ -71,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             require(*byte >= ' ' && *byte <= '~');
         require(body == NULL || strstr(error.message, "deeper than") != NULL);
         break;
+    case ORDER_TOO_LARGE: require(size > rules.body_bytes_max && error.message[0] != 0); break;
     case ORDER_NO_MEMORY: break;
     }
     json_decref(body);

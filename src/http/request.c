@@ -142,6 +142,7 @@ static enum MHD_Result take_body(http_exchange *exchange, const char *bytes, siz
     if (!exchange->discarding && exchange->body_received > exchange->body_bytes_max) {
         exchange->too_large = true;
         exchange->discarding = true;
+        exchange_free_body(exchange);
     }
     if (!exchange->discarding && !reserve_body(exchange, exchange->body_size + *size))
         return MHD_NO;

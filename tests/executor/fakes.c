@@ -254,6 +254,12 @@ static void backend_run(void *self, uint32_t slot, executor_work *const *works, 
     if (here->runs < WORLD_RUNS_MAX)
         here->batch_sizes[here->runs] = (uint32_t)count;
     here->runs++;
+    for (size_t i = 0; i < count; i++) {
+        const executor_order *order = executor_work_order(works[i]);
+        if (order->request.image != (order->image != NULL ? order->image->data : NULL) ||
+            order->request.image_size != (order->image != NULL ? order->image->size : 0))
+            atomic_fetch_add(&here->faults, 1);
+    }
     for (size_t i = 0; i < count; i++)
         if (here->works < WORLD_RUNS_MAX)
             snprintf(here->texts[here->works++], sizeof here->texts[0], "%s",
@@ -425,7 +431,8 @@ executor_order guest_order(const guest *one)
                             .identity = one->text,
                             .engine = one->engine == NULL ? "now" : one->engine,
                             .batch_max = one->batch_max,
-                            .request = {.text = one->text}};
+                            .request = {.text = one->text, .image = "not looked at", .image_size = 13},
+                            .image = one->image};
 }
 
 bool guest_join(guest *one, const char *text)

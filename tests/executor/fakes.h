@@ -73,6 +73,7 @@ typedef struct guest {
     uint32_t batch_max;
     double deadline_seconds;
     bool listens;
+    blob *image;                  /* the test's own */
     uint64_t key;                 /* 0: from the text */
     void (*then)(struct guest *); /* called within `finished` and, when `listens`, within `changed` */
     char text[32];

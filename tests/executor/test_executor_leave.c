@@ -87,6 +87,52 @@ static void an_order_equal_to_one_that_is_being_cancelled_starts_anew(void **sta
     assert_int_equal(here.stores, 1); /* the late shape is thrown away */
 }
 
+static void pictures_are_shared_and_given_back_however_it_ends(void **state)
+{
+    (void)state;
+    world here;
+    world_open(&here, &(executor_options){.slots = 1, .image_bytes_max = 2500});
+    blob *picture = blob_copy("a picture of a thousand bytes", 29), *large = blob_create(1500),
+         *larger = blob_create(2501);
+    guest fails = {.here = &here, .engine = "fail", .image = picture}, works = {.here = &here, .image = picture},
+          running = {.here = &here, .engine = "block", .image = picture}, same = running, queued = running,
+          full = running, never = running;
+    assert_true(guest_join(&fails, "ant"));
+    guest_wait(&fails);
+    guest_leave(&fails);
+    assert_true(guest_join(&works, "bee"));
+    guest_wait(&works);
+    assert_int_equal(works.outcome.end, EXECUTOR_DONE);
+    guest_leave(&works);
+    assert_int_equal(world_figures(&here).image_bytes, 0);
+
+    assert_true(guest_join(&running, "cat"));
+    UNTIL(&here, here.running == 1);
+    assert_true(guest_join(&same, "cat")); /* shares the work, and its picture */
+    assert_int_equal(world_figures(&here).image_bytes, 29);
+    queued.image = full.image = large;
+    assert_true(guest_join(&queued, "dog"));
+    assert_int_equal(world_figures(&here).image_bytes, 1529);
+    assert_false(guest_join(&full, "eel")); /* there is no room for one more of this size */
+    assert_int_equal(full.refusal, EXECUTOR_QUEUE_FULL);
+    never.image = larger;
+    assert_false(guest_join(&never, "fox"));
+    guest_leave(&queued);
+    assert_int_equal(world_figures(&here).image_bytes, 29);
+    assert_true(guest_join(&full, "eel"));
+    guest_leave(&full);
+    guest_leave(&running);
+    assert_int_equal(world_figures(&here).image_bytes, 29); /* the other still waits for it */
+    guest_leave(&same);
+    UNTIL(&here, here.running == 0 && world_figures(&here).image_bytes == 0);
+    assert_int_equal(atomic_load(&picture->references), 1);
+    assert_int_equal(atomic_load(&large->references), 1);
+    blob_release(picture);
+    blob_release(large);
+    blob_release(larger);
+    world_close(&here, 10.0);
+}
+
 static void *leave_on_a_thread(void *argument)
 {
     guest *one = argument;
@@ -163,6 +209,7 @@ static void the_last_party_may_leave_from_the_news_of_its_progress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pictures_are_shared_and_given_back_however_it_ends),
         cmocka_unit_test(leaving_is_possible_in_every_state),
         cmocka_unit_test(who_leaves_takes_nothing_from_the_others),
         cmocka_unit_test(an_order_equal_to_one_that_is_being_cancelled_starts_anew),

@@ -76,6 +76,31 @@ static void begin(void *user, http_exchange *exchange)
     http_set_state(exchange, NULL);
     if (strcmp(http_path(exchange), "/refuse") == 0)
         http_answer(exchange, 403, test->refused, NULL, 0);
+    else if (strcmp(http_path(exchange), "/upload") == 0)
+        http_allow_body(exchange, FIXTURE_UPLOAD_MAX);
+}
+
+static void wait_for_answer(fixture *test, http_exchange *exchange)
+{
+    http_wait(exchange);
+    pthread_mutex_lock(&test->lock);
+    http_set_state(exchange, exchange); /* until it is answered */
+    test->waiting[test->waiting_count++] = exchange;
+    pthread_cond_broadcast(&test->changed);
+    pthread_mutex_unlock(&test->lock);
+}
+
+static void take_upload(fixture *test, http_exchange *exchange)
+{
+    size_t size;
+    const char *bytes = http_body(exchange, &size);
+    test->uploaded = size;
+    assert_int_equal(bytes[size], 0);
+    assert_true(size == 0 || bytes[size - 1] == 'x');
+    http_drop_body(exchange);
+    http_body(exchange, &size);
+    assert_int_equal(size, 0);
+    wait_for_answer(test, exchange);
 }
 
 static void handle(void *user, http_exchange *exchange)
@@ -89,14 +114,11 @@ static void handle(void *user, http_exchange *exchange)
         echo(exchange);
     else if (strcmp(path, "/large") == 0)
         http_answer(exchange, 200, test->large, NULL, 0);
-    else if (strcmp(path, "/later") == 0) {
-        http_wait(exchange);
-        pthread_mutex_lock(&test->lock);
-        http_set_state(exchange, exchange); /* until it is answered */
-        test->waiting[test->waiting_count++] = exchange;
-        pthread_cond_broadcast(&test->changed);
-        pthread_mutex_unlock(&test->lock);
-    } else if (strcmp(path, "/stream") == 0) {
+    else if (strcmp(path, "/later") == 0)
+        wait_for_answer(test, exchange);
+    else if (strcmp(path, "/upload") == 0)
+        take_upload(test, exchange);
+    else if (strcmp(path, "/stream") == 0) {
         const http_header headers[] = {{"Content-Type", "text/event-stream"}};
         http_stream *stream = http_stream_open(exchange, 200, headers, 1);
         pthread_mutex_lock(&test->lock);

@@ -4,6 +4,7 @@
  *     /now            200 "now"
  *     /echo           200 and the body
  *     /describe       200 and how the request was read
+ *     /upload         may bring FIXTURE_UPLOAD_MAX bytes; waits with its body dropped; the test answers
  *     /refuse         403 "refused", already in `begin`
  *     /later          waits; the test answers with fixture_answer
  *     /stream         opens a stream; the test has it with fixture_take_stream
@@ -17,7 +18,12 @@
 
 #include "http/http.h"
 
-enum { FIXTURE_BODY_MAX = 64 * 1024, FIXTURE_LARGE = 24 * 1024 * 1024, FIXTURE_WAITING_MAX = 256 };
+enum {
+    FIXTURE_BODY_MAX = 64 * 1024,
+    FIXTURE_UPLOAD_MAX = 1024 * 1024,
+    FIXTURE_LARGE = 24 * 1024 * 1024,
+    FIXTURE_WAITING_MAX = 256
+};
 
 typedef struct fixture {
     http_server *server;
@@ -27,6 +33,7 @@ typedef struct fixture {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     unsigned begun, handled, abandoned, done, refusals;
+    size_t uploaded;                             /* of the latest /upload */
     http_outcome last;                           /* of the latest `done` */
     bool done_while_abandoning, done_unanswered; /* what must never be */
     http_exchange *abandoning;                   /* whose `abandoned` runs */

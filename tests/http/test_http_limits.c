@@ -525,6 +525,140 @@ static void beyond_the_limit_clients_wait_until_others_leave(void **state)
     fixture_stop(&test);
 }
 
+/* ---- Large bodies ---------------------------------------------------------------------------------------------- */
+
+/* Sends `size` bytes to a path, in chunks or with their length announced. */
+static void send_body(int socket, const char *path, size_t size, bool chunked)
+{
+    static char piece[8192];
+    char head[160];
+    memset(piece, 'x', sizeof piece);
+    if (chunked)
+        snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", path);
+    else
+        snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", path, size);
+    bool sent = client_send_text(socket, head);
+    for (size_t at = 0; at < size && sent; at += sizeof piece) {
+        const size_t length = size - at < sizeof piece ? size - at : sizeof piece;
+        snprintf(head, sizeof head, "%zx\r\n", length);
+        sent = (!chunked || client_send_text(socket, head)) && client_send(socket, piece, length) &&
+               (!chunked || client_send_text(socket, "\r\n"));
+    }
+    if (sent && chunked)
+        client_send_text(socket, "0\r\n\r\n");
+}
+
+static void only_who_was_allowed_may_bring_more(void **state)
+{
+    fixture *test = *state;
+    for (int chunked = 0; chunked < 2; chunked++) {
+        static const size_t sizes[] = {1, FIXTURE_BODY_MAX, FIXTURE_BODY_MAX + 1, FIXTURE_UPLOAD_MAX};
+        int socket = client_connect(test->port);
+        reply got;
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) { /* on one connection: each begins anew */
+            send_body(socket, "/upload", sizes[i], chunked);
+            fixture_answer(fixture_take(test), "taken");
+            client_read(socket, &got, false);
+            assert_int_equal(got.status, 200);
+            assert_int_equal(test->uploaded, sizes[i]);
+            reply_free(&got);
+        }
+        send_body(socket, "/echo", FIXTURE_BODY_MAX + 1, chunked);
+        client_read(socket, &got, false);
+        assert_int_equal(got.status, 413);
+        reply_free(&got);
+        close(socket);
+        socket = client_connect(test->port);
+        send_body(socket, "/upload", FIXTURE_UPLOAD_MAX + 1, chunked);
+        client_read(socket, &got, false);
+        assert_int_equal(got.status, 413);
+        reply_free(&got);
+        close(socket);
+    }
+    assert_int_equal(atomic_load(&test->server->large_bodies), 0);
+}
+
+static void large_bodies_together_have_a_bound_and_waiting_holds_none(void **state)
+{
+    (void)state;
+    fixture test;
+    http_options options = {.address = "127.0.0.1",
+                            .body_bytes_max = FIXTURE_BODY_MAX,
+                            .large_bodies_bytes_max = FIXTURE_UPLOAD_MAX + FIXTURE_UPLOAD_MAX / 2,
+                            .body_seconds = 10.0};
+    fixture_start(&test, &options);
+    reply got;
+    int half = client_connect(test.port), other = client_connect(test.port), third = client_connect(test.port);
+    /* Not all of it comes, so that what has come is held. */
+    char head[128], *body = malloc(FIXTURE_UPLOAD_MAX);
+    assert_non_null(body);
+    memset(body, 'x', FIXTURE_UPLOAD_MAX);
+    snprintf(head, sizeof head, "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", FIXTURE_UPLOAD_MAX);
+    assert_true(client_send_text(half, head) && client_send(half, body, FIXTURE_UPLOAD_MAX - 1));
+    while (atomic_load(&test.server->large_bodies) < FIXTURE_UPLOAD_MAX)
+        pause_for(0.001);
+    send_body(other, "/upload", FIXTURE_UPLOAD_MAX, false);
+    client_read(other, &got, false);
+    assert_int_equal(got.status, 503);
+    assert_string_equal(got.body, "refused /upload with 503");
+    reply_free(&got);
+    send_body(other, "/echo", 1000, false); /* small ones are not counted, and the connection goes on */
+    client_read(other, &got, false);
+    assert_int_equal(got.status, 200);
+    reply_free(&got);
+    /* Once it is whole and dropped there is room, though its answer is still owed. */
+    assert_true(client_send(half, "x", 1));
+    http_exchange *waiting = fixture_take(&test);
+    assert_int_equal(atomic_load(&test.server->large_bodies), 0);
+    send_body(third, "/upload", FIXTURE_UPLOAD_MAX, false);
+    fixture_answer(fixture_take(&test), "taken");
+    client_read(third, &got, false);
+    assert_int_equal(got.status, 200);
+    reply_free(&got);
+    fixture_answer(waiting, "taken");
+    client_read(half, &got, false);
+    assert_int_equal(got.status, 200);
+    reply_free(&got);
+    /* Who leaves in the middle leaves nothing. */
+    assert_true(client_send_text(half, head) && client_send(half, body, FIXTURE_UPLOAD_MAX / 2));
+    while (atomic_load(&test.server->large_bodies) == 0)
+        pause_for(0.001);
+    close(half);
+    while (atomic_load(&test.server->large_bodies) > 0)
+        pause_for(0.001);
+    free(body);
+    close(other);
+    close(third);
+    fixture_stop(&test);
+}
+
+static void a_large_body_has_time_by_its_length(void **state)
+{
+    fixture *test = *state; /* 0.4 s for any body, and 64 KiB a second for what goes beyond */
+    char head[128];
+    reply got;
+    int socket = client_connect(test->port);
+    snprintf(head, sizeof head, "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n",
+             FIXTURE_BODY_MAX + 64 * 1024);
+    assert_true(client_send_text(socket, head));
+    assert_false(client_sees_end(socket, 0.8));
+    char *body = malloc(FIXTURE_BODY_MAX + 64 * 1024);
+    assert_non_null(body);
+    memset(body, 'x', FIXTURE_BODY_MAX + 64 * 1024);
+    assert_true(client_send(socket, body, FIXTURE_BODY_MAX + 64 * 1024));
+    fixture_answer(fixture_take(test), "taken");
+    client_read(socket, &got, false);
+    assert_int_equal(got.status, 200);
+    reply_free(&got);
+    free(body);
+    double began = seconds_now();
+    assert_true(client_send_text(socket, head));
+    assert_true(client_sees_end(socket, 5.0));
+    assert_true(seconds_now() - began > 1.2);
+    close(socket);
+    expect_timed_out(test, 1);
+}
+
 int main(void)
 {
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -547,6 +681,9 @@ int main(void)
         cmocka_unit_test(stopping_waits_for_the_answers_that_are_owed),
         cmocka_unit_test(stopping_shuts_whoever_takes_too_long),
         cmocka_unit_test(a_server_that_is_owed_an_answer_for_ever_is_left_standing),
+        WITH_SERVER(only_who_was_allowed_may_bring_more),
+        cmocka_unit_test(large_bodies_together_have_a_bound_and_waiting_holds_none),
+        WITH_SERVER(a_large_body_has_time_by_its_length),
         WITH_SERVER(an_address_that_cannot_be_had_is_named_with_the_mend),
         cmocka_unit_test(a_name_is_listened_on_at_all_its_addresses),
         cmocka_unit_test(beyond_the_limit_clients_wait_until_others_leave),

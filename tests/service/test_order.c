@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "files/files.h"
 #include "service/order.h"
 #include "words/words.h"
 
@@ -104,13 +105,18 @@ static void everything_that_can_be_said_is_understood(void **state)
     (void)state;
     service_order order =
         read_good("{\"text\": \"cat\", \"verb\": \"flying\", \"quality\": \"high\", \"num_parts\": 16, "
-                  "\"seed\": 9223372036854775807, \"points\": 65536, \"engine\": \"test-1ms\"}");
+                  "\"seed\": 9223372036854775807, \"points\": 65536, \"engine\": \"test-1ms\", \"steps\": 1000, "
+                  "\"guidance\": 1.5, \"tokens\": 16}");
     lumen_request request = order_request(&order);
     assert_string_equal(request.text, "cat");
     assert_string_equal(request.verb, "flying");
     assert_string_equal(request.engine, "test-1ms");
     assert_int_equal(request.quality, LUMEN_QUALITY_HIGH);
     assert_int_equal(request.num_parts, 16);
+    assert_int_equal(request.steps, 1000);
+    assert_int_equal(request.tokens, 16);
+    assert_float_equal(request.guidance, 1.5, 0.0);
+    assert_null(request.image);
     assert_int_equal(request.points, 65536);
     assert_true(request.seed == INT64_MAX);
     assert_int_equal(read_good("{\"text\": \"cat\", \"quality\": \"fast\"}").quality, LUMEN_QUALITY_FAST);
@@ -329,6 +335,189 @@ static void the_service_and_the_library_never_disagree(void **state)
         }
 }
 
+/* ---- Pictures ------------------------------------------------------------------------------------------ */
+
+/* The head of a PNG that says its sizes, and what goes behind it; as base64 for the caller to free. */
+static char *picture_of(uint32_t width, uint32_t height, size_t more)
+{
+    const size_t size = 33 + more;
+    unsigned char *bytes = calloc(1, size);
+    assert_non_null(bytes);
+    memcpy(bytes, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16);
+    for (size_t i = 0; i < 4; i++) {
+        bytes[16 + i] = (unsigned char)(width >> (24 - 8 * i));
+        bytes[20 + i] = (unsigned char)(height >> (24 - 8 * i));
+    }
+    for (size_t i = 33; i < size; i++)
+        bytes[i] = (unsigned char)(255 - i % 7);
+    buffer text;
+    buffer_open(&text, 1u << 20);
+    files_base64(&text, bytes, size);
+    buffer_u8(&text, 0);
+    assert_false(buffer_failed(&text));
+    free(bytes);
+    return (char *)text.data;
+}
+
+/* A body with a picture between two pieces of text, for the caller to free. */
+static char *body_around(const char *before, const char *picture, const char *after)
+{
+    const size_t size = strlen(before) + strlen(picture) + strlen(after) + 1;
+    char *body = malloc(size);
+    assert_non_null(body);
+    snprintf(body, size, "%s%s%s", before, picture, after);
+    return body;
+}
+
+static void check_around(const char *before, const char *picture, const char *after, const char *expected)
+{
+    char *body = body_around(before, picture, after);
+    check_answer(body, expected);
+    free(body);
+}
+
+static void a_picture_arrives_byte_for_byte(void **state)
+{
+    (void)state;
+    /* The larger one is taken out before the parser: with white space around it, and slashes written in two ways. */
+    static const size_t sizes[] = {0, 1, 2, 100, 20000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char *picture = picture_of(64, 48, sizes[i]);
+        char *body = body_around("{\"x\": {\"image\": 1}, \"image\"\n: \"", picture, "\", \"text\": \"cat\"}");
+        service_order order = read_good(body);
+        assert_non_null(order.image);
+        assert_int_equal(order.image->size, 33 + sizes[i]);
+        assert_memory_equal(order.image->data, "\x89PNG", 4);
+        for (size_t k = 33; k < order.image->size; k++)
+            assert_int_equal(order.image->data[k], 255 - k % 7);
+        const lumen_request request = order_request(&order);
+        assert_ptr_equal(request.image, order.image->data);
+        assert_int_equal(request.image_size, order.image->size);
+        assert_string_equal(request.text, "cat");
+        order_release(&order);
+        assert_null(order.image);
+        free(body);
+        free(picture);
+    }
+}
+
+static void slashes_may_be_escaped(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {30, 20000};
+    for (size_t i = 0; i < 2; i++) {
+        char *picture = picture_of(64, 48, sizes[i]), *escaped = malloc(2 * strlen(picture) + 1);
+        assert_non_null(escaped);
+        size_t length = 0;
+        for (const char *byte = picture; *byte != 0; byte++) {
+            if (*byte == '/')
+                escaped[length++] = '\\';
+            escaped[length++] = *byte;
+        }
+        escaped[length] = 0;
+        char *body = body_around("{\"image\": \"", escaped, "\"}");
+        service_order order = read_good(body);
+        assert_int_equal(order.image->size, 33 + sizes[i]);
+        assert_int_equal(order.image->data[order.image->size - 1], 255 - (order.image->size - 1) % 7);
+        order_release(&order);
+        free(body);
+        free(escaped);
+        free(picture);
+    }
+}
+
+static void with_a_picture_the_text_may_be_left_out(void **state)
+{
+    (void)state;
+    char *picture = picture_of(64, 48, 0);
+    static const char *const texts[] = {"\"}", "\", \"text\": null}", "\", \"text\": \"\"}", "\", \"text\": \" \\t\"}"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char *body = body_around("{\"image\": \"", picture, texts[i]);
+        service_order order = read_good(body);
+        assert_null(order_request(&order).text);
+        order_release(&order);
+        free(body);
+    }
+    check_around("{\"image\": \"", picture, "\", \"text\": 7}", "text: string_type");
+    check_around("{\"image\": \"", picture, "\", \"text\": \"12\"}", "text: digits_only");
+    check_answer("{\"image\": null}", "text: missing");
+    free(picture);
+}
+
+static void what_is_no_picture_is_a_fault_among_the_others(void **state)
+{
+    (void)state;
+    check_answer("{\"image\": 7}", "image: string_type");
+    check_answer("{\"image\": \"\"}", "image: base64");
+    check_answer("{\"image\": \"QUJD=\"}", "image: base64");
+    check_answer("{\"image\": \"QUJ\"}", "image: base64");
+    check_answer("{\"image\": \"QU JD\"}", "image: base64");
+    check_answer("{\"image\": \"QUJD\\nQUJD\"}", "image: base64");
+    check_answer("{\"image\": \"QU-_\"}", "image: base64");
+    check_answer("{\"image\": \"QR==\"}", "image: base64"); /* bits that stand for nothing */
+    check_answer("{\"image\": \"Q===\"}", "image: base64");
+    check_answer("{\"image\": \"====\"}", "image: base64");
+    check_answer("{\"image\": \"QQ==\"}", "image: image_invalid");
+    check_answer("{\"image\": \"QUJD\", \"points\": 1, \"steps\": 0, \"guidance\": 21, \"tokens\": true}",
+                 "points: out_of_range, steps: out_of_range, tokens: int_type, guidance: out_of_range, image: "
+                 "image_invalid");
+    char *bomb = picture_of(32768, 32768, 0), *wide = picture_of(32769, 1, 0), *empty = picture_of(0, 7, 0);
+    check_around("{\"image\": \"", bomb, "\"}", "image: image_invalid");
+    check_around("{\"image\": \"", wide, "\"}", "image: image_invalid");
+    check_around("{\"image\": \"", empty, "\"}", "image: image_invalid");
+    free(bomb);
+    free(wide);
+    free(empty);
+    char *large = picture_of(64, 48, 30000);
+    check_around("{\"image\": \"", large, "\"}", "image: image_too_large");
+    free(large);
+}
+
+static void engines_that_start_from_words_take_no_picture(void **state)
+{
+    (void)state;
+    char *picture = picture_of(64, 48, 0);
+    check_around("{\"image\": \"", picture, "\", \"engine\": \"procedural\"}", "engine: takes_no_image");
+    check_around("{\"image\": \"", picture, "\", \"engine\": \"auto\"}", "good");
+    check_around("{\"image\": \"", picture, "\", \"engine\": \"steam\"}", "engine: unknown_value");
+    check_answer("{\"image\": 7, \"engine\": \"procedural\"}", "image: string_type, engine: takes_no_image");
+    free(picture);
+}
+
+static void only_the_picture_makes_a_body_large(void **state)
+{
+    (void)state;
+    char *filling = malloc(5001), *picture = picture_of(64, 48, 20000);
+    assert_non_null(filling);
+    memset(filling, 'A', 5000);
+    filling[5000] = 0;
+    check_around("{\"text\": \"cat\", \"x\": \"", filling, "\"}", "too large");
+    check_around("{\"text\": \"cat\", \"x\": {\"image\": \"", filling, "\"}}", "too large");
+    check_around("{\"text\": \"cat\", \"x\": [\"image\", \"", filling, "\"]}", "too large");
+    check_around("[\"image\", \"", filling, "\"]", "too large");
+    check_around("{\"im\\u0061ge\": \"", filling, "\"}", "too large");
+    check_around("{\"image\": \"\\u0041", filling, "\"}", "too large");
+    check_around("{\"image\": \"\xc3\xa4", filling, "\"}", "too large");
+    check_around("{\"image\": \"", filling, "", "too large");
+    check_around("{\"image\": \"", filling, "\"}", "image: image_invalid");
+    check_around("{\"image\": \"-", filling, "\"}", "image: base64");
+    char *twice = body_around("\", \"image\": \"", picture, "\"}");
+    check_around("{\"image\": \"", picture, twice, "too large");
+    check_around("{\"image\": \"", "QUJD", twice, "too large"); /* the first is the one that counts */
+    free(twice);
+    /* What is left of the body is read as strictly as ever. */
+    static const char *const wrong[] = {"\"", "\"]", "\"}}", "\", }", "\", \"image\": \"\"}", "\", \"x\": 01}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char *body = body_around("{\"image\": \"", picture, wrong[i]);
+        check_malformed(body, strlen(body), "not JSON");
+        free(body);
+    }
+    check_around("{\"image\": \"", picture, "\", \"x\": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+                 "the body nests brackets deeper than 32 (byte 50); send a flat object");
+    free(picture);
+    free(filling);
+}
+
 /* ---- No JSON ------------------------------------------------------------------------------------------- */
 
 static void what_is_no_json_is_refused_with_its_place(void **state)
@@ -400,7 +589,12 @@ static void deep_brackets_are_refused_before_anything_recurses(void **state)
         assert_non_null(body);
         for (size_t k = 0; k < LEVELS; k++)
             memcpy(body + k * size, levels[i], size);
-        check_malformed(body, LEVELS * size, "deeper than 32");
+        const order_rules unbounded = {.engines = engines};
+        service_order order;
+        order_faults faults;
+        lumen_error error = {0};
+        assert_int_equal(order_read(body, LEVELS * size, &unbounded, &order, &faults, &error), ORDER_MALFORMED);
+        assert_non_null(strstr(error.message, "deeper than 32"));
         free(body);
     }
     /* 32 are fine, also with brackets within texts. */
@@ -426,6 +620,12 @@ int main(void)
         cmocka_unit_test(integers_are_integers_within_their_range),
         cmocka_unit_test(all_faults_come_at_once),
         cmocka_unit_test(an_order_of_a_picture_has_words_a_seed_and_steps),
+        cmocka_unit_test(a_picture_arrives_byte_for_byte),
+        cmocka_unit_test(slashes_may_be_escaped),
+        cmocka_unit_test(with_a_picture_the_text_may_be_left_out),
+        cmocka_unit_test(what_is_no_picture_is_a_fault_among_the_others),
+        cmocka_unit_test(engines_that_start_from_words_take_no_picture),
+        cmocka_unit_test(only_the_picture_makes_a_body_large),
         cmocka_unit_test(what_is_no_object_is_one_fault),
         cmocka_unit_test(length_is_counted_in_characters),
         cmocka_unit_test(the_service_and_the_library_never_disagree),
