@@ -158,7 +158,7 @@ typedef struct lumen_request {
     uint32_t num_parts;     /* 1..16 at most so many parts; 0: as many as the template has */
     uint32_t points;        /* 256..65536; 0: 2048 */
     uint64_t seed;          /* 0: the canonical individual; others vary it a little */
-    uint32_t image_steps;   /* 1..4 of the picture that a network works from; 0: 1; ignored by who paints none */
+    uint32_t image_steps;   /* 1..4 of the picture that networks paint; 0: one, or those of the quality for a shape; others pass over it */
     lumen_progress progress; /* NULL: none */
     void *progress_user;
 

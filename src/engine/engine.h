@@ -23,7 +23,7 @@ typedef struct engine_request {
     /* As in lumen_request, for engines that take them. */
     const void *image;
     size_t image_size;
-    uint32_t steps, tokens;
+    uint32_t image_steps, steps, tokens;
     float guidance;
     lumen_extraction extraction;
 } engine_request;

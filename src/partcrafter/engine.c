@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "procedural/procedural.h"
 
-enum { WAIT_NANOSECONDS = 50 * 1000 * 1000, STEPS_MAX = FLOW_STEPS_MAX, TOKENS_MIN = 16, TOKENS_MAX = 2048 };
+enum { WAIT_NANOSECONDS = 50 * 1000 * 1000, IMAGE_STEPS_MAX = 4, STEPS_MAX = FLOW_STEPS_MAX, TOKENS_MIN = 16, TOKENS_MAX = 2048 };
 
 static const float guidance_max = 20.0f;
 
@@ -157,6 +157,9 @@ static void leave_turn(partcrafter_engine *made)
 
 static lumen_status check_request(const engine_request *request, lumen_error *error)
 {
+    if (request->image_steps > IMAGE_STEPS_MAX)
+        return lumen_fail(error, LUMEN_ERROR_INVALID, "%u steps of a picture are too many; ask for 1 to %d",
+                          request->image_steps, IMAGE_STEPS_MAX);
     if (request->steps > STEPS_MAX)
         return lumen_fail(error, LUMEN_ERROR_INVALID, "%u steps are too many; ask for 1 to %d", request->steps,
                           STEPS_MAX);

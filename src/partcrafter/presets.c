@@ -30,6 +30,8 @@ partcrafter_preset partcrafter_preset_of(lumen_quality quality)
 partcrafter_preset preset_for(const engine_request *request)
 {
     partcrafter_preset preset = partcrafter_preset_of(request->quality);
+    if (request->image_steps != 0)
+        preset.image_steps = request->image_steps;
     if (request->steps != 0)
         preset.steps = request->steps;
     if (request->tokens != 0)

@@ -274,8 +274,9 @@ static uint64_t making_of(const lumen_request *request)
 {
     uint32_t guidance; /* its bits: whether it makes sense, the engine says */
     memcpy(&guidance, &request->guidance, sizeof guidance);
-    const uint64_t numbers[] = {request->image_size, request->steps, request->tokens, guidance,
-                                (uint64_t)request->extraction};
+    const uint64_t numbers[] = {
+        request->image_size,          request->image_steps, request->steps, request->tokens, guidance,
+        (uint64_t)request->extraction};
     uint64_t hash = fnv1a(FNV_START, numbers, sizeof numbers);
     bool usual = true;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -337,6 +338,7 @@ static lumen_status make(const pipeline_plan *plan, const lumen_request *request
                                   .progress_user = request->progress_user,
                                   .image = request->image,
                                   .image_size = request->image_size,
+                                  .image_steps = request->image_steps,
                                   .steps = request->steps,
                                   .tokens = request->tokens,
                                   .guidance = request->guidance,

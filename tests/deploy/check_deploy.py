@@ -255,9 +255,14 @@ def systemd_takes_the_unit(folder):
 def the_proxies_wait_longer_than_the_service(_):
     nginx = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     caddy = (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
-    deadline = 300
+    deadline, networks = 300, 1800
     assert int(re.search(r"proxy_read_timeout (\d+)s", nginx).group(1)) > deadline
-    assert int(re.search(r"response_header_timeout (\d+)s", caddy).group(1)) > deadline
+    words = nginx[nginx.index("location ~ ^/(generate"):]
+    assert int(re.search(r"proxy_read_timeout (\d+)s", words).group(1)) > networks
+    assert int(re.search(r"response_header_timeout (\d+)s", caddy).group(1)) > networks
+    picture = 8 << 20
+    assert int(re.search(r"client_max_body_size (\d+)m", words).group(1)) << 20 > picture * 4 / 3
+    assert int(re.search(r"max_size (\d+)MB", caddy).group(1)) * 10 ** 6 > picture * 4 / 3
     drain = 30
     unit = (DEPLOY / "lumen.service").read_text(encoding="utf-8")
     assert int(re.search(r"TimeoutStopSec=(\d+)", unit).group(1)) > drain

@@ -170,10 +170,12 @@ static void what_changes_the_shape_changes_its_key(void **state)
     (void)state;
     buffer other_picture = draw_cut_out_disc(64, 100);
     const lumen_request other = from_picture(&other_picture, painted.text);
-    lumen_request guided = pictured, again = pictured;
+    lumen_request guided = pictured, again = pictured, longer = painted;
     guided.guidance = 2.0f;
+    longer.image_steps = 4;
     assert_true(key_of(&again) == key_of(&pictured));
     assert_true(key_of(&guided) != key_of(&pictured));
+    assert_true(key_of(&longer) != key_of(&painted));
     assert_true(key_of(&painted) != key_of(&pictured));
     assert_true(key_of(&other) != key_of(&pictured));
     buffer_close(&other_picture);
@@ -356,6 +358,7 @@ static void settings_out_of_range_are_refused(void **state)
         lumen_request request;
         const char *naming;
     } cases[] = {
+        {{.text = "tree", .engine = "partcrafter", .image_steps = 5}, "steps of a picture"},
         {{.text = "tree", .engine = "partcrafter", .steps = 1001}, "steps"},
         {{.text = "tree", .engine = "partcrafter", .tokens = 15}, "tokens"},
         {{.text = "tree", .engine = "partcrafter", .tokens = 2049}, "tokens"},

@@ -164,7 +164,10 @@ static lumen_status load_failed(operators *run, const char *what, dnnl_status_t 
     }
     if (status == dnnl_out_of_memory)
         return lumen_fail_memory(error, what);
-    return lumen_fail(error, LUMEN_ERROR_FAILED, "oneDNN could not make %s (status %d)", what, (int)status);
+    return lumen_fail(error, LUMEN_ERROR_FAILED,
+                      "oneDNN could not make %s (status %d); it writes code "
+                      "as it runs, which systemd's MemoryDenyWriteExecute forbids where it is set",
+                      what, (int)status);
 }
 
 /* ---- Linear -------------------------------------------------------------------------------------------------- */

@@ -11,7 +11,10 @@ void onednn_failed(operators *run, const char *what, dnnl_status_t status)
     if (status == dnnl_out_of_memory)
         operators_fail(run, LUMEN_ERROR_MEMORY, "memory ran out while making %s; free some and try again", what);
     else
-        operators_fail(run, LUMEN_ERROR_FAILED, "oneDNN could not make %s (status %d)", what, (int)status);
+        operators_fail(run, LUMEN_ERROR_FAILED,
+                       "oneDNN could not make %s (status %d); it writes code "
+                       "as it runs, which systemd's MemoryDenyWriteExecute forbids where it is set",
+                       what, (int)status);
 }
 
 dnnl_data_type_t onednn_type(tensor_type type)
