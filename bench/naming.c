@@ -1,11 +1,13 @@
 /* How often generated parts get their true names.
  *
- *     bench_naming [--half tuned|held|all] [--per-template N] [--seed S] [--each]
+ *     bench_naming [--half tuned|held|all] [--per-template N] [--seed S] [--quality fast|standard|high] [--open]
+ * [--each]
  *
- * Every concept's shape is made twice: once as the reference (canonical, standard quality), once as what a network
- * might give: another individual, with adjectives, at another quality, its parts shuffled, scaled, moved and disturbed
- * on purpose. Prints Markdown tables: share of the surface named right per disturbance and per template, how true the
- * confidences are, and the time taken. --each prints a line for each case before (tab-separated).
+ * Every concept's shape is made twice: once as the reference (canonical, and coarse as the engine makes it), once as
+ * what a network might give: another individual, with adjectives, its parts shuffled, scaled, moved and disturbed on
+ * purpose. Its quality is fast or standard by chance, or --quality. Its parts are closed; with --open only what is seen
+ * of them is there. Prints Markdown tables: share of the surface named right per disturbance and per template, how true
+ * the confidences are, and the time taken. --each prints a line for each case before (tab-separated).
  *
  * The weights of src/naming/cost.c were chosen on the half "tuned" of the concepts with seed 1; the half is decided by
  * a hash of the concept's name. Figures for docs/naming.md come from the half "held" and another seed. */
@@ -46,7 +48,8 @@ typedef struct settings {
     const char *half;
     uint32_t per_template;
     uint64_t seed;
-    bool each;
+    int quality; /* a lumen_quality; below 0: by chance */
+    bool open, each;
 } settings;
 
 typedef struct bench {
@@ -66,8 +69,7 @@ static const char *case_name(uint32_t kind)
     return kind < DISTURB_COUNT ? disturbance_names[kind] : more_names[kind - DISTURB_COUNT];
 }
 
-/* ---- Making shapes --------------------------------------------------------------------------------------------------
- */
+/* ---- Making shapes ------------------------------------------------------------------------------------- */
 
 static bool make(bench *all, const char *concept_name, const char *const *adjectives, uint32_t adjective_count,
                  lumen_quality quality, uint64_t seed, arena *memory, engine_result *made)
@@ -99,9 +101,11 @@ static bool make_individual(bench *all, const char *concept_name, random_state *
 {
     static const char *const adjectives[] = {"tall", "fat", "thin", "long", "short", "tiny", "old", "big"};
     const char *chosen[1] = {adjectives[random_u32(random) % (sizeof adjectives / sizeof *adjectives)]};
-    return make(all, concept_name, chosen, random_u32(random) % 2,
-                random_u32(random) % 2 == 0 ? LUMEN_QUALITY_FAST : LUMEN_QUALITY_STANDARD, 1 + random_u32(random),
-                all->made_memory, made);
+    uint32_t count = random_u32(random) % 2;
+    lumen_quality quality = random_u32(random) % 2 == 0 ? LUMEN_QUALITY_FAST : LUMEN_QUALITY_STANDARD;
+    if (all->chosen.quality >= 0)
+        quality = (lumen_quality)all->chosen.quality;
+    return make(all, concept_name, chosen, count, quality, 1 + random_u32(random), all->made_memory, made);
 }
 
 /* Another concept of the same template, or the same one when there is no other. */
@@ -127,8 +131,7 @@ static double processor_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 }
 
-/* ---- Measuring
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Measuring ----------------------------------------------------------------------------------------- */
 
 static bool disturb_for(bench *all, uint32_t kind, random_state *random, disturbed *shape)
 {
@@ -166,7 +169,8 @@ static bool measure(bench *all, const sculpt_concept *entry, const engine_result
 {
     disturbed shape;
     arena_reset(all->disturbed_memory);
-    if (!disturbed_from(made, all->disturbed_memory, &shape) || !disturb_for(all, kind, random, &shape))
+    if (!disturbed_from(made, all->chosen.open, all->disturbed_memory, &shape) ||
+        !disturb_for(all, kind, random, &shape))
         return false;
     naming_result names;
     lumen_error error = {0};
@@ -283,7 +287,7 @@ static bool measure_concept(bench *all, const sculpt_concept *entry)
     engine_result reference;
     engine_result made;
     random_state random = random_seed(hash ^ random_hash(all->chosen.seed));
-    if (!make(all, name, NULL, 0, LUMEN_QUALITY_STANDARD, 0, all->reference_memory, &reference) ||
+    if (!make(all, name, NULL, 0, LUMEN_QUALITY_FAST, 0, all->reference_memory, &reference) ||
         !make_individual(all, name, &random, &made))
         return false;
     for (uint32_t kind = 0; kind < CASES; kind++) {
@@ -297,8 +301,7 @@ static bool measure_concept(bench *all, const sculpt_concept *entry)
     return true;
 }
 
-/* ---- Tables
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Tables -------------------------------------------------------------------------------------------- */
 
 static double percent(double part, double whole)
 {
@@ -344,9 +347,22 @@ static void print_tables(const bench *all)
            all->timed > 0 ? all->milliseconds / (double)all->timed : 0.0, all->milliseconds_max);
 }
 
+static bool read_quality(const char *name, int *quality)
+{
+    static const char *const names[] = {
+        [LUMEN_QUALITY_FAST] = "fast", [LUMEN_QUALITY_STANDARD] = "standard", [LUMEN_QUALITY_HIGH] = "high"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *quality = i;
+            return true;
+        }
+    return false;
+}
+
 static bool read_settings(int count, char **arguments, settings *chosen)
 {
-    *chosen = (settings){.half = "held", .seed = 2};
+    bool good = true;
+    *chosen = (settings){.half = "held", .seed = 2, .quality = -1};
     for (int i = 1; i < count; i++) {
         const char *value = i + 1 < count ? arguments[i + 1] : NULL;
         if (strcmp(arguments[i], "--each") == 0)
@@ -357,17 +373,22 @@ static bool read_settings(int count, char **arguments, settings *chosen)
             chosen->per_template = (uint32_t)strtoul(arguments[++i], NULL, 10);
         else if (value != NULL && strcmp(arguments[i], "--seed") == 0)
             chosen->seed = strtoull(arguments[++i], NULL, 10);
+        else if (value != NULL && strcmp(arguments[i], "--quality") == 0)
+            good = read_quality(arguments[++i], &chosen->quality);
+        else if (strcmp(arguments[i], "--open") == 0)
+            chosen->open = true;
         else
             return false;
     }
-    return true;
+    return good;
 }
 
 int main(int count, char **arguments)
 {
     bench *all = calloc(1, sizeof *all);
     if (all == NULL || !read_settings(count, arguments, &all->chosen)) {
-        fprintf(stderr, "usage: bench_naming [--half tuned|held|all] [--per-template N] [--seed S] [--each]\n");
+        fprintf(stderr, "usage: bench_naming [--half tuned|held|all] [--per-template N] [--seed S] "
+                        "[--quality fast|standard|high] [--open] [--each]\n");
         free(all);
         return 2;
     }

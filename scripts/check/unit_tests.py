@@ -4,17 +4,21 @@
     python3 scripts/check/unit_tests.py build-threads threads cache http     only the programs of these rooms
     python3 scripts/check/unit_tests.py --list build-threads cache http       their paths within the build, without a run
 
+Last come comments: how many seconds each program took, the slowest first. Two run at a time, and beside another lane of
+./check, so these are the seconds of the processor, not of the clock.
+
 cmocka's XML is read rather than its TAP: it is written whole or not at all, so what a test prints
 cannot spoil a line, and a program that dies half-way is seen as the failure it is.
 """
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as xml
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 
@@ -30,16 +34,24 @@ def comment(text):
 
 
 def report(program):
+    """Runs one program; returns its lines of TAP, its name, and its seconds of the processor."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    lines = run(program)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return lines, program["name"], after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def run(program):
     """Runs one program; returns its lines of TAP."""
     name = program["name"]
     with tempfile.TemporaryDirectory() as folder:
         environment = dict(os.environ, **program["env"])
         environment.update(CMOCKA_MESSAGE_OUTPUT="XML", CMOCKA_XML_FILE=str(Path(folder) / "%g.xml"))
         try:
-            run = subprocess.run(program["cmd"], cwd=program["workdir"] or program["build"], env=environment,
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                 timeout=program["timeout"] or None, text=True, errors="replace")
-            log, status = run.stdout, run.returncode
+            ended = subprocess.run(program["cmd"], cwd=program["workdir"] or program["build"], env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   timeout=program["timeout"] or None, text=True, errors="replace")
+            log, status = ended.stdout, ended.returncode
         except subprocess.TimeoutExpired as expired:
             log = (expired.stdout or b"").decode(errors="replace")
             return f"not ok {name}: still running after {program['timeout']} s\n" + comment(log)
@@ -86,14 +98,19 @@ def main():
                                 for program in choose(sys.argv[2], sys.argv[3:])})))
         return
     build, label, *rooms = sys.argv[1:]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for lines in pool.map(report, choose(build, rooms)):
+    slowest = []
+    # Processes rather than threads: each is asked what its own children took.
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for lines, name, seconds in pool.map(report, choose(build, rooms)):
+            slowest.append((seconds, name))
             for line in lines.splitlines():
                 for verdict in ("not ok ", "ok "):
                     if line.startswith(verdict):
                         line = f"{verdict}{label}: {line[len(verdict):]}"
                         break
                 print(line, flush=True)
+    for seconds, name in sorted(slowest, reverse=True):
+        print(f"# {seconds:7.1f} s of the processor: {name}")
 
 
 if __name__ == "__main__":

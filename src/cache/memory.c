@@ -275,8 +275,7 @@ void memory_drop(cache_memory *memory, cache_entry *entry)
         cache_release(entry);
 }
 
-/* ---- What the disk has
- * ------------------------------------------------------------------------------------------------ */
+/* ---- What the disk has --------------------------------------------------------------------------------- */
 
 void memory_set_stored(cache_memory *memory, cache_entry *entry)
 {
@@ -314,8 +313,7 @@ void memory_set_all_lost(cache_memory *memory)
     }
 }
 
-/* ---- For the writer
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- For the writer ------------------------------------------------------------------------------------ */
 
 size_t memory_uses(cache_memory *memory, uint64_t since, memory_use *uses, size_t room)
 {
@@ -344,8 +342,7 @@ void memory_each_packed(cache_memory *memory, void (*visit)(void *user, cache_en
     }
 }
 
-/* ---- Figures
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Figures ------------------------------------------------------------------------------------------- */
 
 size_t memory_items(const cache_memory *memory)
 {

@@ -517,8 +517,7 @@ void writer_close(cache_writer *writer)
     destroy(writer);
 }
 
-/* ---- For those who read
- * ------------------------------------------------------------------------------------------------ */
+/* ---- For those who read -------------------------------------------------------------------------------- */
 
 cache_disk *writer_disk(cache_writer *writer)
 {

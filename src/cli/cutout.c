@@ -85,13 +85,7 @@ static int read_options(int count, char **arguments, cutout_options *options)
         return complain(EXIT_USAGE, "%s: lumen cutout photo.jpg -o cup.png; see lumen cutout --help",
                         optind == count ? "the picture is missing" : "there is more than one picture");
     options->input = arguments[optind];
-    if (options->output == NULL)
-        return complain(EXIT_USAGE, "say where the picture shall go: -o cup.png");
-    files_format format;
-    lumen_error error;
-    if (files_format_of(options->output, &format, &error) != LUMEN_OK || format != FILES_PNG)
-        return complain(EXIT_USAGE, "-o %s is no PNG picture; end its name in .png", options->output);
-    return EXIT_DONE;
+    return value_png_output(options->output, "cup.png") ? EXIT_DONE : EXIT_USAGE;
 }
 
 /* ---- The command ----------------------------------------------------------------------------------------- */

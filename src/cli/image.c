@@ -130,13 +130,7 @@ static int read_options(int count, char **arguments, image_options *options)
         return complain(EXIT_USAGE, "%s: lumen image \"a horse galloping\" -o horse.png; see lumen image --help",
                         optind == count ? "the text is missing" : "there is more than one text; quote a sentence");
     options->text = arguments[optind];
-    if (options->output == NULL)
-        return complain(EXIT_USAGE, "say where the picture shall go: -o horse.png");
-    files_format format;
-    lumen_error error;
-    if (files_format_of(options->output, &format, &error) != LUMEN_OK || format != FILES_PNG)
-        return complain(EXIT_USAGE, "-o %s is no PNG picture; end its name in .png", options->output);
-    return EXIT_DONE;
+    return value_png_output(options->output, "horse.png") ? EXIT_DONE : EXIT_USAGE;
 }
 
 /* ---- Noise from a file ----------------------------------------------------------------------------------- */

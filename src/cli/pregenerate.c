@@ -13,7 +13,8 @@
 #include "cli/text_list.h"
 #include "cli/values.h"
 
-enum { PARALLEL_DEFAULT = 4, PARALLEL_MAX = 64, WAIT_DEFAULT = 120, WAIT_MAX = 86400 };
+/* POINTS_DEFAULT: what the page asks for (USUAL in web/link.js), so that it finds what was made. */
+enum { POINTS_DEFAULT = 16384, PARALLEL_DEFAULT = 4, PARALLEL_MAX = 64, WAIT_DEFAULT = 120, WAIT_MAX = 86400 };
 
 static const char help[] =
     "lumen pregenerate [LIST] : make the shapes of a list before anyone asks for them\n"
@@ -29,7 +30,7 @@ static const char help[] =
     "                        LUMEN_CONCEPTS\n"
     "  --parallel N          N texts at a time, 1 to 64; 4 without it\n"
     "  --quality QUALITY     fast, standard or high; standard without it\n"
-    "  --points N            exactly N points, 256 to 65536; 2048 without it\n"
+    "  --points N            exactly N points, 256 to 65536; without it 16384, as the page asks for\n"
     "  --seed N              which individual; 0 without it\n"
     "  --quiet               print nothing but errors\n"
     "  --help                print this text\n"
@@ -95,6 +96,7 @@ static const char *environment(const char *name)
 static int read_options(int count, char **arguments, pregenerate_options *options)
 {
     *options = (pregenerate_options){.parallel = PARALLEL_DEFAULT,
+                                     .points = POINTS_DEFAULT,
                                      .wait_seconds = WAIT_DEFAULT,
                                      .cache_dir = environment("LUMEN_CACHE_DIR"),
                                      .concepts = environment("LUMEN_CONCEPTS"),

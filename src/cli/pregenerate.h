@@ -25,7 +25,7 @@ typedef struct pregenerate_options {
     const char *key;       /* for the service; NULL: none */
     lumen_quality quality;
     bool quality_given;
-    uint32_t points; /* 0: the usual */
+    uint32_t points;
     uint64_t seed;
     uint32_t parallel;
     uint32_t wait_seconds; /* for a service that is not ready, busy or away */

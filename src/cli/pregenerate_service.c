@@ -119,7 +119,7 @@ static char *make_body(const pregenerate_options *options, const char *text)
     bool good = request != NULL;
     if (good && options->quality_given)
         good = json_object_set_new(request, "quality", json_string(qualities[options->quality])) == 0;
-    if (good && options->points != 0)
+    if (good)
         good = json_object_set_new(request, "points", json_integer(options->points)) == 0;
     if (good && options->seed != 0)
         good = json_object_set_new(request, "seed", json_integer((json_int_t)options->seed)) == 0;
@@ -366,8 +366,7 @@ static bool wait_until_ready(client *all)
     }
 }
 
-/* ---- All of it
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- All of it ----------------------------------------------------------------------------------------- */
 
 static bool append_header(client *all, const char *header)
 {

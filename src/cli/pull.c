@@ -46,8 +46,7 @@ typedef struct pull_settings {
     size_t name_count;
 } pull_settings;
 
-/* ---- Stopping -----------------------------------------------------------------------------------------------------
- */
+/* ---- Stopping ------------------------------------------------------------------------------------------ */
 
 static volatile sig_atomic_t stop_asked;
 
@@ -72,8 +71,7 @@ static bool show(void *user, const char *file, uint64_t done, uint64_t total, do
     return stop_asked == 0;
 }
 
-/* ---- Licences ------------------------------------------------------------------------------------------------------
- */
+/* ---- Licences ------------------------------------------------------------------------------------------ */
 
 /* Shows the licence. True when it has been accepted by an option or by a typed yes. */
 static bool ask_licence(const weights_model *model, const pull_settings *settings)
@@ -96,8 +94,7 @@ static bool ask_licence(const weights_model *model, const pull_settings *setting
     return strcmp(answer, "yes") == 0;
 }
 
-/* ---- One model ------------------------------------------------------------------------------------------------------
- */
+/* ---- One model ----------------------------------------------------------------------------------------- */
 
 static int list_files(const weights_model *model, const weights_state *state)
 {
@@ -139,8 +136,7 @@ static int pull_model(const weights_model *model, const pull_settings *settings)
     return EXIT_DONE;
 }
 
-/* ---- The command
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- The command --------------------------------------------------------------------------------------- */
 
 enum {
     OPTION_ACCEPT = 256,

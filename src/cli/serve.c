@@ -112,13 +112,16 @@ static lumen_status find_networks(const serve_program *program, serve_settings *
         return LUMEN_OK;
     snprintf(found->budget, sizeof found->budget, "%" PRIu64, settings->service.memory_budget_bytes);
     lumen_status status = program->find_models(settings->models, found->models, sizeof found->models, &found->why);
+    if (status != LUMEN_OK) {
+        /* A service of the machine may have no home; it need not have models either, unless it was told where. */
+        found->models[0] = '\0';
+        settings->service.no_networks = found->why.message;
+        return settings->models != NULL ? status : LUMEN_OK;
+    }
     const lumen_networks_options options = {.models = found->models,
                                             .concepts = settings->concepts,
                                             .memory_budget = settings->service.memory_budget_bytes};
-    if (status == LUMEN_OK)
-        status = program->offer_networks(&options, &found->offered, &found->why);
-    else
-        found->models[0] = '\0';
+    status = program->offer_networks(&options, &found->offered, &found->why);
     if (status == LUMEN_OK)
         settings->service.networks = &found->offered;
     else

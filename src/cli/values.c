@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "files/files.h"
 
 bool value_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *number)
 {
@@ -84,4 +85,17 @@ bool value_precision(const char *text, tensor_type *type)
     if (*type == TENSOR_NONE)
         complain(EXIT_USAGE, "--precision is '%s'; give bf16 or f32", text);
     return *type != TENSOR_NONE;
+}
+
+bool value_png_output(const char *path, const char *example)
+{
+    files_format format;
+    lumen_error error;
+    if (path == NULL)
+        complain(EXIT_USAGE, "say where the picture shall go: -o %s", example);
+    else if (files_format_of(path, &format, &error) != LUMEN_OK || format != FILES_PNG)
+        complain(EXIT_USAGE, "-o %s is no PNG picture; end its name in .png", path);
+    else
+        return true;
+    return false;
 }

@@ -24,6 +24,10 @@ bool value_real(const char *name, const char *text, double low, double high, flo
 /* fast, standard or high. False after a complaint. */
 bool value_quality(const char *text, lumen_quality *quality);
 
+/* Where -o says that a picture shall go: a name that ends in .png, such as `example`. NULL: -o was not there. False after
+ * a complaint. */
+bool value_png_output(const char *path, const char *example);
+
 /* Of a network's numbers: bf16 or f32. False after a complaint. */
 bool value_precision(const char *text, tensor_type *type);
 

@@ -174,16 +174,18 @@ static lumen_status fill(network_table *table, host_engines *out, lumen_error *e
 {
     const partcrafter_engine_options how = {.models = table->options.models};
     partcrafter_engine *looker;
-    lumen_error why;
+    lumen_error whole;
     lumen_status status = partcrafter_engine_open(&how, NULL, &looker, error);
     if (status != LUMEN_OK)
         return status;
     const engine *one = partcrafter_engine_base(looker);
-    if (one->check(one, &why) == LUMEN_OK)
+    if (one->check(one, &whole) == LUMEN_OK)
         add_maker(table, out);
     status = partcrafter_engine_check_model(one, PARTCRAFTER_MODEL_PAINTER, error);
     if (status == LUMEN_OK)
         add_painter(table, out);
+    else if (error != NULL)
+        *error = whole; /* which also says how to get the others */
     partcrafter_engine_close(looker);
     return status;
 }

@@ -194,6 +194,8 @@ static void load_one(models *all, size_t index)
 
     pthread_mutex_lock(&all->lock);
     one->report.load_seconds = seconds;
+    for (size_t i = 0; i < all->count; i++)
+        all->entries[i].worked = true; /* an engine may have given others back for it */
     note_load(all, one, status, bytes, error.message[0] != '\0' ? error.message : lumen_status_name(status), too_large);
     report = one->report;
     uint64_t total = loaded_bytes(all);

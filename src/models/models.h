@@ -34,7 +34,8 @@ typedef struct model {
     bool fallback;    /* loaded after all others, for the fallback engine */
     lumen_status (*load)(void *self, uint64_t *bytes, lumen_error *error); /* sets the bytes that it really took */
     void (*unload)(void *self);                                            /* after each load that went well */
-    /* What it holds now, where that changes as its engine works; 0: staged. Asked after each release. May be NULL. */
+    /* What it holds now, where that changes as its engine works; 0: staged. Asked after each release of it, and after
+     * each load of any. May be NULL. */
     uint64_t (*held)(void *self);
     void *self;
 } model;

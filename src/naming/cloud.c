@@ -74,8 +74,7 @@ static double visible_area(const lumen_mesh *mesh, double side)
     return sum;
 }
 
-/* ---- Points -------------------------------------------------------------------------------------------------------
- */
+/* ---- Points -------------------------------------------------------------------------------------------- */
 
 static bool allocate(arena *memory, uint32_t count, cloud *out)
 {

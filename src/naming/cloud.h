@@ -3,8 +3,7 @@
  *
  *     status = cloud_sample(meshes, count, CLOUD_POINTS, what, scratch, memory, &cloud, &error);
  *
- * The points lie in a unit frame: the middle of the whole's bounding box is the origin, its longest side goes from -1
- * to
+ * The points lie in a unit frame: the middle of the whole's bounding box is the origin, its longest side goes from -1 to
  * 1. A part gets points by the square root of its area, so that small parts are seen too; `weight` makes up for it in
  * part.
  */

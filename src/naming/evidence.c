@@ -12,8 +12,7 @@ static const float SAME_DISTANCE = 0.03f;
 /* The distance that counts half in near_to and near_from. */
 static const float NEAR_DISTANCE = 0.12f;
 
-/* ---- Distances from points to parts
- * ---------------------------------------------------------------------------------- */
+/* ---- Distances from points to parts -------------------------------------------------------------------- */
 
 enum { BLOCK = 256 };
 
@@ -75,8 +74,7 @@ static void average(const cloud *each, uint32_t others, const float *squares, fl
     }
 }
 
-/* ---- Measures of a part
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Measures of a part -------------------------------------------------------------------------------- */
 
 /* Roots of the eigenvalues of a symmetric matrix, largest first: Jacobi's rotations (1846), each of which makes one
  * pair of elements zero. */
@@ -149,8 +147,7 @@ static void measure_part(const points *at, uint32_t first, uint32_t end, part_me
     principal_axes(covariance, out->axes);
 }
 
-/* ---- All of it
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- All of it ----------------------------------------------------------------------------------------- */
 
 lumen_status evidence_gather(const cloud *generated, const points *placed, const cloud *reference, arena *scratch,
                              evidence *out, lumen_error *error)

@@ -18,12 +18,12 @@
  * - Several generated parts may share a name (a head in two pieces). naming_gather makes them one part, because the
  *   names of a shape are unique.
  * - A generated part that covers several parts of the reference takes the name that most of it stands for; `covers`
- * tells the others.
+ *   tells the others.
  * - A name may stay empty: no part of that name is in the gathered shape.
  * - What fits nothing is "part_k", generated part k counted from 1.
  * - Left is the creature's own left: +X when it looks along +Z with +Y up, the frame of docs/sculpting.md. The
- * creature's front is found by laying the reference over it. Where only the mirror image of the reference fits, left
- * stays left: a person who raises the other arm has the same left arm.
+ *   creature's front is found by laying the reference over it. Where only the mirror image of the reference fits, left
+ *   stays left: a person who raises the other arm has the same left arm.
  *
  * The frame: eight are tried, four quarter turns about the vertical +Y and their mirror images, each refined by the
  * iterative closest point method (Besl and McKay, "A Method for Registration of 3-D Shapes", 1992) with robust weights,
@@ -35,8 +35,9 @@
  * docs/naming.md has the cost, and how often the names are right.
  *
  * Pure functions of their arguments, no global state: any number of threads may call them, each with arenas of its own.
- * The same input gives the same names. Meshes are only read; normals, attachments and colors need not be there, and
- * triangles marked hidden are left out.
+ * The same input gives the same names. Meshes are only read; normals, attachments and colors need not be there.
+ * Triangles marked hidden are left out. Where no generated part has such marks they are taken for closed bodies, inner
+ * skin and all, and so are then the reference's.
  */
 #ifndef LUMEN_NAMING_NAMING_H
 #define LUMEN_NAMING_NAMING_H
@@ -60,7 +61,7 @@ typedef struct naming_frame {
 typedef struct naming_part {
     const char *name;       /* "head", or "part_3"; never NULL */
     int32_t reference_part; /* index in the reference; -1: a part_k */
-    float confidence;       /* 0..1, how sure that the name is right; 0 for a part without a surface */
+    float confidence;       /* 0..1, the share of such names that are right (docs/naming.md); 0 for a part without a surface */
     double area;            /* of its visible surface, in its own unit; 0: there is none */
     uint32_t covers;        /* bit i: most of the reference's part i lies in this part; its own name counted in */
 } naming_part;

@@ -33,8 +33,7 @@ bool placement_room_make(uint32_t generated_count, uint32_t reference_count, are
            room->distance_reference != NULL;
 }
 
-/* ---- Moving points ------------------------------------------------------------------------------------------------
- */
+/* ---- Moving points ------------------------------------------------------------------------------------- */
 
 /* Quarter turns and mirror alone. */
 static void turn(const placement *one, const points *from, points *to)
@@ -93,8 +92,7 @@ void placement_matrix(const placement *one, float linear[9], float offset[3])
         offset[k] = one->offset[k];
 }
 
-/* ---- Starting -------------------------------------------------------------------------------------------------------
- */
+/* ---- Starting ------------------------------------------------------------------------------------------ */
 
 static void extent(const points *at, int axis, float *low, float *high)
 {
@@ -206,8 +204,7 @@ placement placement_start(const cloud *generated, const cloud *reference, uint32
     return one;
 }
 
-/* ---- Nearest points -------------------------------------------------------------------------------------------------
- */
+/* ---- Nearest points ------------------------------------------------------------------------------------ */
 
 enum { BLOCK = 256 };
 
@@ -260,8 +257,7 @@ static float nearness(float square, float width)
     return 1.0f / (1.0f + square / (width * width));
 }
 
-/* ---- Refining
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- Refining ------------------------------------------------------------------------------------------ */
 
 /* Weighted sums over pairs (u, r): u a generated point before scale and offset, r a point of the reference. */
 typedef struct pair_sums {

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import pty
+import re
 import socket
 import subprocess
 import tempfile
@@ -42,6 +43,12 @@ def counts(out):
     """'3 texts: 1 made, 2 already there, 0 failed (0.1 s)' as (3, 1, 2, 0)."""
     words = out.split()
     return int(words[0]), int(words[2]), int(words[4]), int(words[7])
+
+
+def page_points():
+    """The points of the page's orders, where it says so."""
+    link = Path(__file__).parents[2] / "web" / "link.js"
+    return int(re.search(r"USUAL = .*points: (\d+)", link.read_text())[1])
 
 
 class Service:
@@ -159,7 +166,8 @@ def the_options_travel_with_every_text(folder):
         lumen("-", "--server", service.url + "/", "--quality", "high", "--points", "4096", "--seed", "7", text="cat\n")
         assert service.requests[0][1] == {"text": "cat", "quality": "high", "points": 4096, "seed": 7}
         lumen("-", "--server", service.url, text="cat\n")
-        assert service.requests[1][1] == {"text": "cat"}, "the service's own defaults are not overruled"
+        assert service.requests[1][1] == {"text": "cat", "points": page_points()}, \
+            "what the page asks for; the service's other defaults are not overruled"
 
 
 @test

@@ -13,6 +13,7 @@
  *     liar       answers an order that nobody gave, and hangs
  *     half       dies in the middle of a shape
  *     orphan     dies while a child of its own holds the socket
+ *     look       a file: the numbers of the request, and its picture
  *     batch      up to four at once; each answer's seed says how many they were; "bad" fails
  *     unloadable its model never loads
  */

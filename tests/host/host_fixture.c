@@ -25,6 +25,8 @@ void executor_work_progress(executor_work *work, const char *stage, double fract
     if (work->stage_count == 0 ||
         (work->stage_count < STAGES_MAX && strcmp(work->stages[work->stage_count - 1], stage) != 0))
         snprintf(work->stages[work->stage_count++], EXECUTOR_STAGE_BYTES, "%s", stage);
+    if (work->awaited != NULL && strcmp(work->awaited, stage) == 0)
+        atomic_store(&work->met, true);
     atomic_fetch_add(&work->steps, 1);
 }
 
@@ -61,14 +63,19 @@ static void note_change(void *user)
 
 void open_hosts(fixture *set, const char *mode, uint32_t slots)
 {
+    const char *const arguments[] = {"test_host", "engine-host", mode, NULL};
+    open_hosts_of(set, &test_offers, arguments, slots);
+}
+
+void open_hosts_of(fixture *set, const host_engines *offered, const char *const *arguments, uint32_t slots)
+{
     *set = (fixture){0};
     pthread_mutex_init(&set->lock, NULL);
     pthread_cond_init(&set->moved, NULL);
-    const char *const arguments[] = {"test_host", "engine-host", mode, NULL};
     const host_options options = {
         .program = "/proc/self/exe",
         .arguments = arguments,
-        .offered = &test_offers,
+        .offered = offered,
         .slots = slots,
         .changed = note_change,
         .user = set,
@@ -158,6 +165,12 @@ void begin(running *mine, fixture *set, executor_work *work)
 void wait_for_progress(executor_work *work)
 {
     while (atomic_load(&work->steps) == 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+void wait_for_stage(executor_work *work)
+{
+    while (!atomic_load(&work->met))
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 

@@ -28,7 +28,9 @@ enum { STAGES_MAX = 32 };
 struct executor_work {
     executor_order order;
     atomic_bool cancelled;
-    atomic_int steps; /* progress messages so far */
+    atomic_int steps;    /* progress messages so far */
+    const char *awaited; /* a stage; NULL: none */
+    atomic_bool met;     /* it has begun */
     bool finished;
     lumen_status status;
     blob *packed;
@@ -49,6 +51,9 @@ typedef struct fixture {
 } fixture;
 
 void open_hosts(fixture *set, const char *mode, uint32_t slots);
+
+/* The same with engines of the test's own: its main makes a host of them when it is started with `arguments`. */
+void open_hosts_of(fixture *set, const host_engines *offered, const char *const *arguments, uint32_t slots);
 void close_hosts(fixture *set);
 
 host_report report_of(fixture *set, uint32_t slot);
@@ -69,6 +74,7 @@ typedef struct running {
 
 void begin(running *mine, fixture *set, executor_work *work);
 void wait_for_progress(executor_work *work);
+void wait_for_stage(executor_work *work); /* work->awaited */
 
 void assert_works(fixture *set); /* an order for slot 0 does well */
 void assert_error(const executor_work *work, lumen_status status, const char *message);

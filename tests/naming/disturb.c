@@ -6,9 +6,9 @@
 #include "base/vector.h"
 #include "geometry/mesh.h"
 
-const char *const disturbance_names[DISTURB_COUNT] = {"nothing", "noise",    "missing",  "merged",
-                                                      "split",   "turned",   "mirrored", "proportions",
-                                                      "leaning", "stranger", "posed"};
+const char *const disturbance_names[DISTURB_COUNT] = {"nothing",     "noise",   "missing",  "merged",
+                                                      "split",       "turned",  "any turn", "mirrored",
+                                                      "proportions", "leaning", "stranger", "posed"};
 
 /* ---- Pieces of meshes ---------------------------------------------------------------------------------------- */
 
@@ -21,7 +21,17 @@ static bool make_mesh(uint32_t vertices, uint32_t triangles, arena *memory, lume
     return mesh->positions != NULL && mesh->triangles != NULL && *truth != NULL;
 }
 
-bool disturbed_from(const engine_result *made, arena *memory, disturbed *out)
+/* Takes the hidden triangles away. */
+static void keep_visible(const uint8_t *hidden, lumen_mesh *mesh)
+{
+    uint32_t kept = 0;
+    for (uint32_t t = 0; t < mesh->triangle_count; t++)
+        if (hidden[t] == 0)
+            memmove(mesh->triangles + 3 * (size_t)kept++, mesh->triangles + 3 * (size_t)t, 3 * sizeof(uint32_t));
+    mesh->triangle_count = kept;
+}
+
+bool disturbed_from(const engine_result *made, bool open, arena *memory, disturbed *out)
 {
     *out = (disturbed){.names = made->part_names, .name_count = made->part_count};
     for (uint32_t k = 0; k < made->part_count; k++) {
@@ -35,7 +45,9 @@ bool disturbed_from(const engine_result *made, arena *memory, disturbed *out)
         memcpy(to->positions, from->positions, from->vertex_count * 3 * sizeof(float));
         memcpy(to->triangles, from->triangles, from->triangle_count * 3 * sizeof(uint32_t));
         memset(*truth, (int)k, from->triangle_count);
-        out->part_count++;
+        if (open && from->hidden != NULL)
+            keep_visible(from->hidden, to);
+        out->part_count += to->triangle_count > 0 ? 1 : 0;
     }
     return true;
 }
@@ -376,6 +388,7 @@ bool disturb(disturbed *shape, disturbance kind, random_state *random, arena *me
                 return false;
         break;
     case DISTURB_TURNED: turn(shape, 90.0f * (float)(1 + random_u32(random) % 3)); break;
+    case DISTURB_ANY_TURN: turn(shape, between(random, -180.0f, 180.0f)); break;
     case DISTURB_MIRRORED: mirror(shape); break;
     case DISTURB_PROPORTIONS: {
         float x = between(random, 0.7f, 1.4f);

@@ -2,7 +2,7 @@
  * disturb.h: shapes as a network might give them, made from procedural ones on purpose, with the truth kept.
  *
  *     disturbed shape;
- *     disturbed_from(&made, memory, &shape);          // the engine's parts, every triangle knows its part
+ *     disturbed_from(&made, false, memory, &shape);   // the engine's parts, every triangle knows its part
  *     disturb(&shape, DISTURB_SPLIT, &random, memory);
  *     disturb(&shape, DISTURB_SHUFFLE, &random, memory);
  *     ... naming_match(shape.meshes, shape.part_count, ...) ...
@@ -33,6 +33,7 @@ typedef enum disturbance {
     DISTURB_MERGED,      /* two neighbors are one, once or twice */
     DISTURB_SPLIT,       /* one to three parts are cut in two */
     DISTURB_TURNED,      /* 90, 180 or 270 degrees about +Y */
+    DISTURB_ANY_TURN,    /* any angle about +Y */
     DISTURB_MIRRORED,    /* x to -x */
     DISTURB_PROPORTIONS, /* each axis by 0.7 to 1.4 */
     DISTURB_LEANING,     /* up to 20 degrees about +Y */
@@ -44,8 +45,9 @@ typedef enum disturbance {
 
 extern const char *const disturbance_names[DISTURB_COUNT];
 
-/* Copies of the parts that have triangles, with nothing hidden and no normals. False when memory runs out. */
-bool disturbed_from(const engine_result *made, arena *memory, disturbed *out);
+/* Copies of the parts that have triangles, without normals, and without marks of what is hidden: parts are closed as a
+ * network's are, inner skin and all. With `open` they are what is seen of them instead. False when memory runs out. */
+bool disturbed_from(const engine_result *made, bool open, arena *memory, disturbed *out);
 
 /* False when memory runs out. */
 bool disturb(disturbed *shape, disturbance kind, random_state *random, arena *memory);

@@ -17,39 +17,11 @@
 #include "base/process.h"
 #include "failing.h"
 #include "made_up.h"
+#include "refuse.h"
 #include "tensor/safetensors.h"
 #include "tokenizer/clip_tokenizer.h"
 
 static char folder[256];
-
-/* One piece of work that may run out of memory, and leaves nothing behind. */
-typedef lumen_status attempt(void *user, lumen_error *error);
-
-enum { MEMORY_FILES_MAX = 4 };
-
-/* Refuses each piece of memory in turn, until the work needs no more. Returns how many it needs. */
-static size_t refuse_each(attempt *work, void *user, failing_who who)
-{
-    size_t done_without = 0;
-    for (size_t nth = 0;; nth++) {
-        lumen_error error = {0};
-        failing_begin(nth, who);
-        lumen_status status = work(user, &error);
-        const bool reached = failing_end();
-        /* What the system says of its memory may stay unknown; nothing else may be done without. */
-        if (reached && status == LUMEN_OK && done_without++ < MEMORY_FILES_MAX)
-            continue;
-        if (!reached) {
-            if (status != LUMEN_OK)
-                fail_msg("with all memory: %s", error.message);
-            return nth;
-        }
-        /* Jansson tells of some of its own as broken text. */
-        const bool of_json = who == FAILING_OWN_AND_JSON && status == LUMEN_ERROR_INVALID;
-        if ((status != LUMEN_ERROR_MEMORY && !of_json) || error.status != status || strlen(error.message) < 10)
-            fail_msg("without piece %zu: %s: %s", nth, lumen_status_name(status), error.message);
-    }
-}
 
 /* ---- Files ----------------------------------------------------------------------------------------------- */
 
@@ -236,21 +208,6 @@ typedef struct network {
     float result[RESULT_MAX];
 } network;
 
-/* Making up weights takes memory of the test's own. */
-static lumen_status find_quietly(void *user, const char *name, uint32_t rank, const size_t *sizes, tensor *out,
-                                 lumen_error *error)
-{
-    failing_pause();
-    lumen_status status = made_up.find(user, name, rank, sizes, out, error);
-    failing_resume();
-    return status;
-}
-
-static void forget_quietly(void *user, const tensor *view)
-{
-    made_up.forget(user, view);
-}
-
 static lumen_status open_network(const network *with, operators **run, lumen_error *error)
 {
     const operators_options options = {.device = with->device,
@@ -263,8 +220,8 @@ static lumen_status open_network(const network *with, operators **run, lumen_err
 
 static lumen_status load_network(network *with, operators *run, lumen_error *error)
 {
-    static const weight_source source = {.find = find_quietly, .forget = forget_quietly};
-    layer_loader in = {.from = &source, .run = run, .network = "tiny", .type = operators_type(run), .error = error};
+    layer_loader in = {
+        .from = &quiet_weights, .run = run, .network = "tiny", .type = operators_type(run), .error = error};
     switch (with->part) {
     case TEXT_PART: return clip_text_load(&with->config.text[1], &in, &with->text);
     case UNET_PART: return sdxl_unet_load(&with->config.unet, &in, &with->unet);
@@ -352,6 +309,7 @@ static void run_out_everywhere(const char *device, tensor_type type)
         assert_int_equal(run_network(&with, run, with.result, &error), LUMEN_OK);
         operators_close(run);
         refused += refuse_each(open_load_and_run, &with, FAILING_OWN);
+        forget_quiet_weights();
     }
     assert_true(refused > 1000);
 }

@@ -56,4 +56,8 @@ typedef struct precision {
 /* Skips the test where this machine does not multiply bf16, or where Lumen was built without oneDNN. */
 void compare_with_plain(void **state, operation what, const void *given);
 
+/* The same for large shapes. A sanitizer, to which it matters where is read and written and not what, sees them without
+ * the plain back end, which would take nearly all of the time. */
+void compare_large_with_plain(void **state, operation what, const void *given);
+
 #endif

@@ -44,7 +44,8 @@ static void a_linear_layer_of_any_number_of_rows_is_the_sum_of_products(void **s
         {1, 1, 1, 1, true, ACTIVATION_NONE, false, false, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        compare_with_plain(state, apply_linear, &cases[i]);
+        (cases[i].in * cases[i].out < 1 << 22 ? compare_with_plain : compare_large_with_plain)(state, apply_linear,
+                                                                                               &cases[i]);
 }
 
 static void what_follows_a_linear_layer_is_done_in_the_order_of_the_header(void **state)
@@ -196,20 +197,20 @@ static void what_follows_a_convolution_is_done_in_the_order_of_the_header(void *
 
 static void results_larger_than_the_cache_agree(void **state)
 {
-    compare_with_plain(
+    compare_large_with_plain(
         state, apply_convolution,
         &(convolution_case){
             .pictures = 1, .height = 256, .width = 254, .in = 32, .out = 64, .kernel = 1, .how = {.padding = 1}});
     /* Bands of the picture, of which each takes rows over from the one before. */
     for (uint32_t stride = 1; stride <= 3; stride++)
-        compare_with_plain(state, apply_convolution,
-                           &(convolution_case){.pictures = 1,
-                                               .height = 121,
-                                               .width = 40,
-                                               .in = 256,
-                                               .out = 32,
-                                               .kernel = 3,
-                                               .how = {.padding = 1, .stride = stride}});
+        compare_large_with_plain(state, apply_convolution,
+                                 &(convolution_case){.pictures = 1,
+                                                     .height = 121,
+                                                     .width = 40,
+                                                     .in = 256,
+                                                     .out = 32,
+                                                     .kernel = 3,
+                                                     .how = {.padding = 1, .stride = stride}});
 }
 
 static tensor apply_two_sizes(operators *run, const void *given)
@@ -300,7 +301,8 @@ static void a_norm_before_a_convolution_is_the_one_after_the_other(void **state)
         {silu, {.pictures = 1, .height = 8, .width = 8, .in = 64, .out = 3, .kernel = 3, .how = {.padding = 1}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        compare_with_plain(state, apply_norm_convolution, &cases[i]);
+        (cases[i].convolution.height < 64 ? compare_with_plain
+                                          : compare_large_with_plain)(state, apply_norm_convolution, &cases[i]);
 }
 
 static tensor apply_row_norm(operators *run, const void *given)
@@ -432,8 +434,7 @@ static void causal_attention_sees_no_later_token_and_masks_are_added(void **stat
         &(attention_case){.pictures = 1, .tokens = 9, .keys = 1100, .channels = 64, .heads = 1, .masked = true});
 }
 
-/* ---- The rest ------------------------------------------------------------------------------------------------------
- */
+/* ---- The rest ------------------------------------------------------------------------------------------ */
 
 static tensor apply_activation(operators *run, const void *given)
 {

@@ -31,6 +31,9 @@ typedef struct ellipsoids {
 extern const ellipsoids cat_of_ellipsoids, tree_of_ellipsoids;
 extern const char *const cat_names[], *const tree_names[];
 
+/* A tree so small that its surfaces take little time: for tests of which shapes are not the subject. */
+extern const ellipsoids bush_of_ellipsoids;
+
 /* `path` exists already; the second writes path/partcrafter alone. Not for two threads at once. */
 void write_small_models(const char *path, const ellipsoids *parts);
 void write_small_maker(const char *path, const ellipsoids *parts);

@@ -310,8 +310,7 @@ static void days_pass_without_harm_to_the_motion(void **state)
     studio_close(&room);
 }
 
-/* ---- Light --------------------------------------------------------------------------------------------------------
- */
+/* ---- Light --------------------------------------------------------------------------------------------- */
 
 static void a_lit_part_changes_the_picture_and_is_found_below_its_pixel(void **state)
 {

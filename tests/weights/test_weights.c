@@ -14,8 +14,7 @@
 
 #include "weights/weights.h"
 
-/* ---- The models that Lumen knows ----------------------------------------------------------------------------------
- */
+/* ---- The models that Lumen knows ----------------------------------------------------------------------- */
 
 static void every_model_is_described_in_full(void **state)
 {
@@ -48,8 +47,7 @@ static void what_turbo_needs_is_seven_gigabytes(void **state)
     assert_true(turbo->accept);
 }
 
-/* ---- A list of the operator's -------------------------------------------------------------------------------------
- */
+/* ---- A list of the operator's -------------------------------------------------------------------------- */
 
 static weights_catalog *open_catalog(const char *text)
 {
@@ -159,8 +157,7 @@ static void files_with_like_names_are_not_the_same(void **state)
         open_catalog(FILES("{\"path\":\"a\"},{\"path\":\"ab\"},{\"path\":\"b/a\"},{\"path\":\"b/ab\"}")));
 }
 
-/* ---- Where they lie ------------------------------------------------------------------------------------------------
- */
+/* ---- Where they lie ------------------------------------------------------------------------------------ */
 
 static char folder[] = "/tmp/lumen-weights-XXXXXX";
 

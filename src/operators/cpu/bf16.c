@@ -82,8 +82,7 @@ void bf16_gather(const uint16_t *x, size_t pixels, size_t channels, const float 
     }
 }
 
-/* ---- GEGLU --------------------------------------------------------------------------------------------------------
- */
+/* ---- GEGLU --------------------------------------------------------------------------------------------- */
 
 VECTORS
 void bf16_geglu(const uint16_t *value, const uint16_t *gate, uint16_t *out, size_t count)
@@ -95,8 +94,7 @@ void bf16_geglu(const uint16_t *value, const uint16_t *gate, uint16_t *out, size
     }
 }
 
-/* ---- Layer norm -----------------------------------------------------------------------------------------------------
- */
+/* ---- Layer norm ---------------------------------------------------------------------------------------- */
 
 VECTORS_INLINE float sum_of(const uint16_t *x, size_t count)
 {
@@ -146,8 +144,7 @@ void bf16_normalize(const uint16_t *x, uint16_t *out, size_t count, const float 
     }
 }
 
-/* ---- Loading
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- Loading ------------------------------------------------------------------------------------------- */
 
 VECTORS
 void bf16_from_halves(uint16_t *to, const void *from, size_t count)

@@ -162,8 +162,7 @@ void cpu_geglu(operators *run, const tensor *both, tensor *out)
     parallel_for(run, tensor_rows(out), row_grain(channels), geglu_range, &all);
 }
 
-/* ---- Rows that only move ------------------------------------------------------------------------------------------
- */
+/* ---- Rows that only move ------------------------------------------------------------------------------- */
 
 typedef struct joining {
     const char *a, *b;

@@ -174,8 +174,7 @@ void cpu_group_norm(operators *run, const norm *layer, const tensor *x, size_t g
         cpu_activation(run, out, after, out);
 }
 
-/* ---- Layer norm and root mean square ------------------------------------------------------------------------------
- */
+/* ---- Layer norm and root mean square ------------------------------------------------------------------- */
 
 typedef struct row_norm {
     tensor_type type;
@@ -287,8 +286,7 @@ void cpu_head_norm(operators *run, const norm *layer, const tensor *x, size_t he
     parallel_for(run, tensor_rows(x), (1u << 14) / channels + 1, normalize_heads_range, &all);
 }
 
-/* ---- Softmax
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- Softmax ------------------------------------------------------------------------------------------- */
 
 ROWS_INLINE void softmax_row(tensor_type type, const char *x, char *out, size_t count)
 {

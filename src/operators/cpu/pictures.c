@@ -116,8 +116,7 @@ void cpu_resize(operators *run, const tensor *x, tensor *out)
     parallel_for(run, out->sizes[0] * out->sizes[1], 1, resize_range, &all);
 }
 
-/* ---- Maximum ------------------------------------------------------------------------------------------------------
- */
+/* ---- Maximum ------------------------------------------------------------------------------------------- */
 
 ROWS_INLINE void largest_pixel(tensor_type type, const corners *at, void *to, size_t channels)
 {
