@@ -5,6 +5,7 @@
 Prints TAP; schemathesis.toml beside this file says what else than success is right.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -24,10 +25,12 @@ options = None
 def every_check_passes_on_every_operation():
     with Service(options.service, key=KEY, LUMEN_DEBUG_ROUTES="true") as service:
         # In the service's folder: what schemathesis remembers belongs to nobody.
+        hooks = {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(Path(__file__).resolve().parent)}
         run = subprocess.run([sys.executable, "-m", "schemathesis.cli", "--config-file", Path(__file__).with_name("schemathesis.toml"),
                               "run", f"{service.url}/openapi.json", "--header", f"X-API-Key: {KEY}", "--checks", "all", "--exclude-checks", UNFIT,
                               "--max-examples", str(options.examples), "--seed", str(options.seed), "--continue-on-failure",
-                              "--no-color", "--request-timeout", "30"], cwd=service.folder, stdin=subprocess.DEVNULL,
+                              "--no-color", "--request-timeout", "30"], cwd=service.folder,
+                             env={**os.environ, **hooks}, stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=options.seconds)
         assert run.returncode == 0, run.stdout[-20000:]
         cases = re.search(r"(\d+) generated", run.stdout)
