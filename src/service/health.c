@@ -33,9 +33,9 @@ static void add_models(json_t *list, const char *device, host_set *hosts, uint32
     }
     for (size_t i = 0; i < count; i++) {
         *fallback_loaded = *fallback_loaded || (best[i].fallback && best[i].state == MODEL_LOADED);
-        json_t *entry = json_pack("{s:o, s:s, s:s, s:I, s:f}", "name", files_json_text(best[i].name), "device", device, "state",
-                                  model_state_name(best[i].state), "bytes", (json_int_t)best[i].bytes, "load_seconds",
-                                  best[i].load_seconds);
+        json_t *entry = json_pack("{s:o, s:s, s:s, s:I, s:f}", "name", files_json_text(best[i].name), "device", device,
+                                  "state", model_state_name(best[i].state), "bytes", (json_int_t)best[i].bytes,
+                                  "load_seconds", best[i].load_seconds);
         if (reasons && best[i].reason[0] != '\0')
             json_object_set_new(entry, "reason", files_json_text(best[i].reason));
         json_array_append_new(list, entry);

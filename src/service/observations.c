@@ -45,15 +45,17 @@ lumen_status observations_open(observations *seen, lumen_error *error)
     seen->queue_limit = metrics_gauge(all, "lumen_queue_limit", "Requests that may wait.", "device", NULL);
     seen->queue_oldest =
         metrics_gauge(all, "lumen_queue_oldest_seconds", "How long the oldest has waited.", "device", NULL);
-    seen->model_loaded =
-        metrics_gauge(all, "lumen_model_loaded", "1 when the model is loaded in some engine process.", "model", "device", NULL);
-    seen->model_available = metrics_gauge(all, "lumen_model_available",
-                                          "1 when the model is loaded, or comes when it is needed.", "model", "device", NULL);
-    seen->model_failed = metrics_gauge(all, "lumen_model_failed",
-                                       "1 when the model could not be loaded; it is tried again.", "model", "device", NULL);
-    seen->model_bytes =
-        metrics_gauge(all, "lumen_model_bytes", "Memory that the model took when it was loaded.", "model", "device", NULL);
-    seen->model_seconds = metrics_gauge(all, "lumen_model_load_seconds", "Time that loading took.", "model", "device", NULL);
+    seen->model_loaded = metrics_gauge(all, "lumen_model_loaded", "1 when the model is loaded in some engine process.",
+                                       "model", "device", NULL);
+    seen->model_available =
+        metrics_gauge(all, "lumen_model_available", "1 when the model is loaded, or comes when it is needed.", "model",
+                      "device", NULL);
+    seen->model_failed = metrics_gauge(
+        all, "lumen_model_failed", "1 when the model could not be loaded; it is tried again.", "model", "device", NULL);
+    seen->model_bytes = metrics_gauge(all, "lumen_model_bytes", "Memory that the model took when it was loaded.",
+                                      "model", "device", NULL);
+    seen->model_seconds =
+        metrics_gauge(all, "lumen_model_load_seconds", "Time that loading took.", "model", "device", NULL);
     seen->pending_writes =
         metric_with(metrics_gauge(all, "lumen_cache_pending_writes", "Shapes that wait to be written to disk.", NULL));
     seen->hung = metric_with(
@@ -212,7 +214,8 @@ static unsigned refresh_models_of(observations *seen, const char *device, host_s
 static void refresh_models(struct service *running)
 {
     const service_options *options = &running->options;
-    unsigned crashes = refresh_models_of(&running->seen, SERVICE_DEVICE, running->hosts, options->engines, options->workers);
+    unsigned crashes =
+        refresh_models_of(&running->seen, SERVICE_DEVICE, running->hosts, options->engines, options->workers);
     if (running->network_hosts != NULL)
         crashes += refresh_models_of(&running->seen, SERVICE_NETWORKS, running->network_hosts, options->networks, 1);
     metric_set(running->seen.crashes, (double)crashes);
