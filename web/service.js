@@ -44,6 +44,7 @@ class Service {
   #base;
   #key = '';
   #woken = null;
+  #loading = false; // models that may bring another engine
 
   constructor(base) {
     this.#base = base;
@@ -73,12 +74,12 @@ class Service {
 
   // ---- Waking
 
-  // Asks how it is, again while it starts. Resolves when the first answer is there.
+  // Asks how it is, again while it starts or loads models. Resolves when the first answer is there.
   wake() {
     if (navigator.onLine === false) return Promise.resolve();
     this.#woken = this.#look();
     this.#woken.then(async () => {
-      for (let attempt = 1; attempt <= 10 && (this.state === 'starting' || this.state === 'away'); attempt++) {
+      for (let attempt = 1; attempt <= 10 && (this.state === 'starting' || this.state === 'away' || this.#loading); attempt++) {
         await sleep(2000 * attempt);
         if (navigator.onLine !== false && !document.hidden) await this.#look();
       }
@@ -93,6 +94,7 @@ class Service {
       const about = text.startsWith('{') ? JSON.parse(text) : null;
       if (response.ok && about?.status === 'ready') {
         this.engines = Array.isArray(about.engines) ? about.engines : [];
+        this.#loading = Array.isArray(about.models) && about.models.some(({ state }) => state === 'waiting' || state === 'loading');
         this.state = 'ready';
       } else {
         this.state = response.status === 503 ? 'starting' : 'none';
