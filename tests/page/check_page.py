@@ -697,6 +697,23 @@ def a_job_for_ever(host):
 
 
 @test
+def a_page_that_is_open_while_models_load_learns_of_the_better_engine():
+    with Host(options.page) as host:
+        host.on("GET", "/health/ready", {**ready("procedural"), "models": [{"name": "sdxl-turbo", "state": "loading"}]})
+        host.on("POST", "/generate", lambda ask: ask.answer(200, binary_message(*two_balls("a cat", "procedural")), "application/octet-stream"))
+        with opened(base=host.url) as page:
+            say(page, "a cat")
+            wait_for("the word to be asked at once", lambda: host.asked("POST", "/generate"))
+            looks = len(host.asked("GET", "/health/ready"))
+            cancelled = a_job_for_ever(host)
+            wait_for("another look", lambda: len(host.asked("GET", "/health/ready")) > looks)
+            say(page, "a dog")
+            expect(page.locator("#notice")).to_contain_text("image")
+            page.locator("#stop").click()
+            assert cancelled.wait(40), "what takes its time was a job"
+
+
+@test
 def work_under_way_is_cancelled_by_stop_and_by_the_next_word():
     with Host(options.page) as host:
         cancelled = a_job_for_ever(host)
