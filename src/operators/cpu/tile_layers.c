@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-enum { ROWS = 16, LINE = 64, SUMS = 32 * 32 };
+enum { ROWS = 16, LINE = 64, SUMS = TILE_SUMS };
 
-/* Rows that are read again for each panel should stay in the second-level cache, of which processors with tiles have 2
- * MiB for each core. */
-static const size_t cached_bytes = (size_t)1 << 19;
+/* Rows (or pixels) that are read again for each panel should stay in the second-level cache, of which processors with
+ * tiles have 2 MiB for each core, beside two panels. */
+static const size_t cached_rows = (size_t)3 << 18, cached_pixels = (size_t)1 << 19;
 
 /* Scratch memory from the arena. */
 static void *scratch_of(operators *run, size_t count, size_t element)
@@ -24,20 +24,20 @@ typedef struct linear_work {
     tile_product of;
     const char *x;
     size_t rows, row_bytes, stride; /* of x; bytes */
-    size_t blocked;                 /* rows in a thread's blocks */
+    size_t tile_bytes;              /* of 16 rows in blocks */
     char *blocks;
     size_t blocks_bytes;
     tile_rows *tiles;
     size_t tile_count; /* of a thread's blocks */
     size_t chunk;      /* tiles that fit into the cache */
     bool sliced;       /* many inputs */
-    float *sums;       /* (threads, 32, 32), or for each thread those of all panels of a group and all of a chunk */
+    float *sums;       /* for each thread, when sliced those of all panels of a group and all tiles of a chunk */
     size_t sums_each;
 } linear_work;
 
-/* With many inputs, a few rows fill the cache, and all weights would be read again for each few. Then chunks are
- * larger and the inputs are taken in slices: rows and sums of a group of panels fit into the cache together. */
-enum { SLICED_INPUTS = 4096, SLICE_STEPS = 32, SLICED_CHUNK = 16, SLICED_PANELS = 16 };
+/* With many inputs, a few rows fill the cache, and all weights would be read again for each few. Then the inputs are
+ * taken in slices: a slice of a chunk's rows, and the sums of a group of panels, fit into the cache together. */
+enum { SLICED_INPUTS = 4096, SLICE_STEPS = 64, SLICED_CHUNK = 12, SLICED_PANELS = 32 };
 
 /* All panels of [from, to) for `count` tiles of rows. */
 static void multiply_panels(const linear_work *all, const tile_rows *tiles, size_t count, size_t from, size_t to,
@@ -52,25 +52,33 @@ static void multiply_panels(const linear_work *all, const tile_rows *tiles, size
                               SLICE_STEPS, sums);
 }
 
+/* How many rows tile `tile` of x has. */
+static size_t rows_of(const linear_work *all, size_t tile)
+{
+    size_t left = all->rows - tile * ROWS;
+    return left < ROWS ? left : ROWS;
+}
+
+static void block_tile(const linear_work *all, size_t tile, char *to)
+{
+    tiles_block_rows(all->x + tile * ROWS * all->stride, all->stride, rows_of(all, tile), all->row_bytes, to);
+}
+
+/* Work is counted in tiles of rows. */
 static void block_range(void *argument, size_t from, size_t to, unsigned thread)
 {
     (void)thread;
     const linear_work *all = argument;
-    for (size_t row = from; row < to; row++)
-        if (row < all->rows)
-            tiles_block_row(all->x + row * all->stride, all->row_bytes, all->blocks, all->blocked, row);
-        else
-            tiles_block_row(NULL, all->row_bytes, all->blocks, all->blocked, row);
+    for (size_t tile = from; tile < to; tile++)
+        block_tile(all, tile, all->blocks + tile * all->tile_bytes);
 }
 
-/* Tiles of rows [first, first + count) of x, whose blocks begin at `blocks`. */
-static size_t list_rows(size_t first, size_t count, const char *blocks, tile_rows *to)
+/* Tiles [first, first + count) of x, whose blocks begin at `blocks`. */
+static void list_rows(const linear_work *all, size_t first, size_t count, const char *blocks, tile_rows *to)
 {
-    size_t made = 0;
-    for (size_t row = 0; row < count; row += ROWS)
-        to[made++] = (tile_rows){
-            .first = blocks + row * LINE, .valid = count - row < ROWS ? count - row : ROWS, .result = first + row};
-    return made;
+    for (size_t i = 0; i < count; i++)
+        to[i] = (tile_rows){
+            .first = blocks + i * all->tile_bytes, .valid = rows_of(all, first + i), .result = (first + i) * ROWS};
 }
 
 static void outputs_range(void *argument, size_t from, size_t to, unsigned thread)
@@ -92,14 +100,11 @@ static void rows_range(void *argument, size_t from, size_t to, unsigned thread)
     tile_rows *tiles = all->tiles + thread * all->tile_count;
     tiles_begin();
     for (size_t tile = from; tile < to; tile += all->tile_count) {
-        size_t count = to - tile < all->tile_count ? to - tile : all->tile_count, first = tile * ROWS;
-        size_t rows = all->rows - first < count * ROWS ? all->rows - first : count * ROWS;
-        for (size_t row = 0; row < rows; row++)
-            tiles_block_row(all->x + (first + row) * all->stride, all->row_bytes, blocks, all->blocked, row);
-        for (size_t row = rows; row < count * ROWS; row++)
-            tiles_block_row(NULL, all->row_bytes, blocks, all->blocked, row);
-        multiply_panels(all, tiles, list_rows(first, rows, blocks, tiles), 0, all->of.panels,
-                        all->sums + thread * all->sums_each);
+        size_t count = to - tile < all->tile_count ? to - tile : all->tile_count;
+        for (size_t i = 0; i < count; i++)
+            block_tile(all, tile + i, blocks + i * all->tile_bytes);
+        list_rows(all, tile, count, blocks, tiles);
+        multiply_panels(all, tiles, count, 0, all->of.panels, all->sums + thread * all->sums_each);
     }
     tiles_end();
 }
@@ -108,18 +113,18 @@ static void rows_range(void *argument, size_t from, size_t to, unsigned thread)
 static void multiply_rows(operators *run, const tile_product *of, const char *x, size_t rows, size_t in, size_t stride)
 {
     size_t tiles = (rows + ROWS - 1) / ROWS, row_bytes = in * sizeof(uint16_t);
-    size_t fit = cached_bytes / (ROWS * row_bytes) / 2 * 2;
+    size_t fit = cached_rows / (ROWS * row_bytes) / 3 * 3;
     linear_work all = {.of = *of, .x = x, .rows = rows, .row_bytes = row_bytes, .stride = stride};
     all.sliced = in >= SLICED_INPUTS && !of->gated && tiles > 4;
     all.chunk = all.sliced ? SLICED_CHUNK : fit > 4 ? fit : 4;
-    all.sums_each = all.sliced ? (size_t)SLICED_CHUNK / 2 * SLICED_PANELS * SUMS : SUMS;
+    all.sums_each = all.sliced ? (size_t)SLICED_CHUNK * SLICED_PANELS * ROWS * 32 : SUMS;
     bool by_outputs = of->panels >= run->threads && 2 * of->panels * ROWS >= rows;
     size_t each = (tiles + run->threads - 1) / run->threads;
     all.tile_count = by_outputs ? tiles : each < all.chunk ? each : all.chunk;
-    all.blocked = all.tile_count * ROWS;
-    all.blocks_bytes = all.blocked * row_bytes;
+    all.tile_bytes = ROWS * row_bytes;
+    all.blocks_bytes = all.tile_count * all.tile_bytes;
     all.of.stride = LINE;
-    all.of.step_bytes = all.blocked * LINE;
+    all.of.step_bytes = ROWS * LINE;
     size_t copies = by_outputs ? 1 : run->threads;
     all.blocks = scratch_of(run, copies, all.blocks_bytes);
     all.tiles = scratch_of(run, copies * all.tile_count, sizeof *all.tiles);
@@ -127,20 +132,21 @@ static void multiply_rows(operators *run, const tile_product *of, const char *x,
     if (operators_failed(run))
         return;
     if (by_outputs) {
-        parallel_for(run, all.blocked, 64, block_range, &all);
-        list_rows(0, rows, all.blocks, all.tiles);
+        parallel_for(run, tiles, 4, block_range, &all);
+        list_rows(&all, 0, tiles, all.blocks, all.tiles);
         parallel_for(run, of->panels, 1, outputs_range, &all);
     } else {
         parallel_for(run, tiles, 2, rows_range, &all);
     }
 }
 
-/* Whether a result is better written past the cache: one that is much larger does not stay there until it is read, and
- * need not be fetched only to be overwritten. Rows of 32 elements keep the alignment of the first. (For norms, which
- * write as fast as they read, this was slower.) */
-static bool streams(const tensor *out)
+/* Whether a result of at least `least` bytes is better written past the cache: one that is much larger does not stay
+ * there until it is read, and need not be fetched only to be overwritten. That costs most where each row is long: a
+ * panel writes one line of each, and every one is waited for. Rows of 32 elements keep the alignment of the first. (For
+ * norms, which write as fast as they read, this was slower.) */
+static bool streams(const tensor *out, size_t least)
 {
-    return tensor_bytes(out) >= (size_t)8 << 20 && (uintptr_t)out->data % LINE == 0;
+    return tensor_bytes(out) >= least && (uintptr_t)out->data % LINE == 0;
 }
 
 static const uint16_t *added(const epilogue *how, size_t from)
@@ -164,7 +170,8 @@ void tiles_linear(operators *run, const cpu_linear *layer, const tensor *x, cons
                            .activation = how->activation,
                            .add = added(how, at),
                            .out = (uint16_t *)out->data + at,
-                           .channels = layer->base.out};
+                           .channels = layer->base.out,
+                           .streamed = streams(out, (size_t)4 << 20)};
         if (of.bias != NULL)
             multiply_rows(run, &of, (const char *)x->data + n * rows * stride, rows, layer->base.in, stride);
         operators_release(run, mark);
@@ -309,7 +316,7 @@ static void convolve_picture(operators *run, convolution_work *all, size_t weigh
     all->band = all->height;
     all->bands = 1;
     if (!by_outputs) {
-        size_t fit = cached_bytes / row_bytes;
+        size_t fit = cached_pixels / row_bytes;
         size_t most = fit > all->reach ? (fit - all->reach) / all->stride + 1 : 1;
         most = most < 4 ? 4 : most; /* below that, most of a band would be what it shares with its neighbors */
         size_t rounds = (all->height + most * run->threads - 1) / (most * run->threads);
@@ -364,7 +371,7 @@ void tiles_convolution(operators *run, const cpu_convolution *layer, const tenso
                .add = added(how, 0),
                .out = out->data,
                .channels = shape->out,
-               .streamed = how->add == NULL && streams(out)},
+               .streamed = how->add == NULL && streams(out, (size_t)8 << 20)},
     };
     all.of.line_bytes = all.padded_width * shape->how.dilation * LINE;
     /* A single position without border needs no copy: pixels are rows. */

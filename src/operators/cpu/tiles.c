@@ -96,7 +96,9 @@ char *tiles_pack(operators *run, const tensor *weights, size_t in, size_t out, s
 
 /* ---- Products ------------------------------------------------------------------------------------------------- */
 
-/* Registers 0 to 3 are sums (two blocks of rows times two of columns), 4 and 5 rows, 6 and 7 columns. */
+/* Three tiles of rows times two of columns are taken at a time: five tiles are read from the second-level cache for six
+ * products, which is what keeps the unit waiting. Registers 0 to 5 are then sums and 6 and 7 a tile of rows and one of
+ * columns; of two tiles of rows, or one, 0 to 3 are sums, 4 and 5 rows, 6 and 7 columns. */
 TILES
 void tiles_begin(void)
 {
@@ -119,6 +121,15 @@ void tiles_end(void)
 {
     _mm_sfence(); /* results that went past the cache are there before anybody is told */
     _tile_release();
+}
+
+TILES
+void tiles_block_rows(const char *from, size_t stride, size_t count, size_t bytes, char *to)
+{
+    for (size_t at = 0; at < bytes; at += 64)
+        for (size_t row = 0; row < TILE_ROWS; row++, to += 64)
+            _mm512_storeu_si512(to,
+                                row < count ? _mm512_loadu_si512(from + row * stride + at) : _mm512_setzero_si512());
 }
 
 TILES
@@ -175,42 +186,6 @@ TILES_INLINE void fetch(ahead *next)
     next->left -= done;
 }
 
-/* 32 rows times two strips, into `sums` (32, 32). */
-TILES_INLINE void multiply_block(const tile_product *of, const tile_rows *top, const tile_rows *bottom,
-                                 const char *first, const char *second, ahead *next, float *sums)
-{
-    tile_barrier();
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (size_t line = 0; line < of->lines; line++) {
-        const char *upper = top->first + line * of->line_bytes, *lower = bottom->first + line * of->line_bytes;
-        for (size_t step = 0; step < of->steps; step++) {
-            for (size_t across = 0; across < of->across; across++) {
-                _tile_loadd(4, upper + across * of->across_bytes, of->stride);
-                _tile_loadd(6, first, 64);
-                _tile_loadd(5, lower + across * of->across_bytes, of->stride);
-                _tile_loadd(7, second, 64);
-                _tile_dpbf16ps(0, 4, 6);
-                _tile_dpbf16ps(1, 4, 7);
-                _tile_dpbf16ps(2, 5, 6);
-                _tile_dpbf16ps(3, 5, 7);
-                first += TILE_BYTES;
-                second += TILE_BYTES;
-            }
-            fetch(next);
-            upper += of->step_bytes;
-            lower += of->step_bytes;
-        }
-    }
-    _tile_stored(0, sums, PAIRED * sizeof(float));
-    _tile_stored(1, sums + LANES, PAIRED * sizeof(float));
-    _tile_stored(2, sums + TILE_ROWS * PAIRED, PAIRED * sizeof(float));
-    _tile_stored(3, sums + TILE_ROWS * PAIRED + LANES, PAIRED * sizeof(float));
-    tile_barrier();
-}
-
 /* act(sum + bias) of 16 outputs. */
 TILES_INLINE __m512 finish(const tile_product *of, const float *sums, size_t output)
 {
@@ -219,127 +194,257 @@ TILES_INLINE __m512 finish(const tile_product *of, const float *sums, size_t out
 }
 
 /* Of a plain product the two strips are neighbors: together a whole cache line of the result, if that is aligned. */
-TILES_INLINE void finish_rows(const tile_product *of, const tile_rows *rows, const float *sums, size_t first,
-                              size_t second)
+TILES_INLINE void finish_row(const tile_product *of, size_t row, const float *sums, size_t first, size_t second)
 {
-    for (size_t i = 0; i < rows->valid; i++, sums += PAIRED) {
-        size_t at = (rows->result + i) * of->channels + first;
-        if (of->gated) {
-            __m512 value = _mm512_add_ps(_mm512_loadu_ps(sums), _mm512_loadu_ps(of->bias + first));
-            __m512 gate = _mm512_add_ps(_mm512_loadu_ps(sums + LANES), _mm512_loadu_ps(of->bias + second));
-            vector_store(of->out + at, 0xffffu, _mm512_mul_ps(value, vector_gelu(gate)));
-            continue;
-        }
-        __m512 low = finish(of, sums, first), high = finish(of, sums + LANES, second);
-        if (of->add != NULL) {
-            low = _mm512_add_ps(low, vector_load(of->add + at, 0xffffu));
-            high = _mm512_add_ps(high, vector_load(of->add + at + LANES, 0xffffu));
-        }
-        __m512bh both = _mm512_cvtne2ps_pbh(high, low);
-        __m512i bits;
-        memcpy(&bits, &both, sizeof bits);
-        if (of->streamed)
-            _mm512_stream_si512((void *)(of->out + at), bits);
-        else
-            _mm512_storeu_si512(of->out + at, bits);
+    size_t at = row * of->channels + first;
+    if (of->gated) {
+        __m512 value = _mm512_add_ps(_mm512_loadu_ps(sums), _mm512_loadu_ps(of->bias + first));
+        __m512 gate = _mm512_add_ps(_mm512_loadu_ps(sums + LANES), _mm512_loadu_ps(of->bias + second));
+        vector_store(of->out + at, 0xffffu, _mm512_mul_ps(value, vector_gelu(gate)));
+        return;
     }
+    __m512 low = finish(of, sums, first), high = finish(of, sums + LANES, second);
+    if (of->add != NULL) {
+        low = _mm512_add_ps(low, vector_load(of->add + at, 0xffffu));
+        high = _mm512_add_ps(high, vector_load(of->add + at + LANES, 0xffffu));
+    }
+    __m512bh both = _mm512_cvtne2ps_pbh(high, low);
+    __m512i bits;
+    memcpy(&bits, &both, sizeof bits);
+    if (of->streamed)
+        _mm512_stream_si512((void *)(of->out + at), bits);
+    else
+        _mm512_storeu_si512(of->out + at, bits);
+}
+
+/* A block's rows that are still to be finished. That happens between the steps of the block after it: vector units and
+ * tile unit work at the same time then. */
+typedef struct unfinished {
+    const tile_rows *rows;
+    size_t at, count; /* rows; 16 in each tile */
+    const float *sums;
+    size_t first, second; /* outputs */
+} unfinished;
+
+TILES_INLINE void finish_rows(const tile_product *of, unfinished *left, size_t count)
+{
+    for (size_t i = 0; i < count && left->at < left->count; i++, left->at++) {
+        const tile_rows *rows = &left->rows[left->at / TILE_ROWS];
+        size_t row = left->at % TILE_ROWS;
+        if (row < rows->valid)
+            finish_row(of, rows->result + row, left->sums + left->at * PAIRED, left->first, left->second);
+    }
+}
+
+/* One tile of rows after another, with the two strips in alternating order, so that of two tiles read in a row one is
+ * in the register already or in the nearest cache. */
+TILES_INLINE void multiply_three(const char *const rows[3], size_t offset, size_t stride, const char *first,
+                                 const char *second)
+{
+    _tile_loadd(6, rows[0] + offset, stride);
+    _tile_loadd(7, first, 64);
+    _tile_dpbf16ps(0, 6, 7);
+    _tile_loadd(7, second, 64);
+    _tile_dpbf16ps(1, 6, 7);
+    _tile_loadd(6, rows[1] + offset, stride);
+    _tile_dpbf16ps(3, 6, 7);
+    _tile_loadd(7, first, 64);
+    _tile_dpbf16ps(2, 6, 7);
+    _tile_loadd(6, rows[2] + offset, stride);
+    _tile_dpbf16ps(4, 6, 7);
+    _tile_loadd(7, second, 64);
+    _tile_dpbf16ps(5, 6, 7);
+}
+
+TILES_INLINE void multiply_two(const char *const rows[3], size_t offset, size_t stride, const char *first,
+                               const char *second)
+{
+    _tile_loadd(4, rows[0] + offset, stride);
+    _tile_loadd(6, first, 64);
+    _tile_loadd(5, rows[1] + offset, stride);
+    _tile_loadd(7, second, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+}
+
+TILES_INLINE void multiply_one(const char *const rows[3], size_t offset, size_t stride, const char *first,
+                               const char *second)
+{
+    _tile_loadd(4, rows[0] + offset, stride);
+    _tile_loadd(6, first, 64);
+    _tile_loadd(7, second, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+}
+
+/* What is multiplied at a time: `tall` tiles of rows with two strips, over the tiles of inputs [from, from + steps). */
+typedef struct block {
+    const tile_rows *rows;
+    const char *first, *second; /* the strips at `from` */
+    size_t from, steps;
+    float *sums; /* (tall * 16, 32), to which is added unless they are `fresh` */
+    bool fresh;
+} block;
+
+TILES_INLINE void multiply_block(const tile_product *of, const block *now, const int tall, ahead *next,
+                                 unfinished *before)
+{
+    const size_t row_bytes = PAIRED * sizeof(float), under = TILE_ROWS * PAIRED;
+    const char *first = now->first, *second = now->second;
+    float *sums = now->sums;
+    size_t rounds = of->lines * now->steps, each = (before->count - before->at + rounds - 1) / rounds;
+    tile_barrier();
+    if (now->fresh) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+        if (tall == 3) {
+            _tile_zero(4);
+            _tile_zero(5);
+        }
+    } else {
+        _tile_loadd(0, sums, row_bytes);
+        _tile_loadd(1, sums + LANES, row_bytes);
+        if (tall > 1) {
+            _tile_loadd(2, sums + under, row_bytes);
+            _tile_loadd(3, sums + under + LANES, row_bytes);
+        }
+        if (tall == 3) {
+            _tile_loadd(4, sums + 2 * under, row_bytes);
+            _tile_loadd(5, sums + 2 * under + LANES, row_bytes);
+        }
+    }
+    for (size_t line = 0; line < of->lines; line++) {
+        size_t offset = line * of->line_bytes + now->from * of->step_bytes;
+        const char *rows[3] = {now->rows[0].first + offset, now->rows[tall > 1 ? 1 : 0].first + offset,
+                               now->rows[tall > 2 ? 2 : 0].first + offset};
+        for (size_t step = 0; step < now->steps; step++) {
+            for (size_t across = 0; across < of->across; across++) {
+                if (tall == 3)
+                    multiply_three(rows, across * of->across_bytes, of->stride, first, second);
+                else if (tall == 2)
+                    multiply_two(rows, across * of->across_bytes, of->stride, first, second);
+                else
+                    multiply_one(rows, across * of->across_bytes, of->stride, first, second);
+                first += TILE_BYTES;
+                second += TILE_BYTES;
+            }
+            fetch(next);
+            finish_rows(of, before, each);
+            for (int i = 0; i < tall; i++)
+                rows[i] += of->step_bytes;
+        }
+    }
+    _tile_stored(0, sums, row_bytes);
+    _tile_stored(1, sums + LANES, row_bytes);
+    if (tall > 1) {
+        _tile_stored(2, sums + under, row_bytes);
+        _tile_stored(3, sums + under + LANES, row_bytes);
+    }
+    if (tall == 3) {
+        _tile_stored(4, sums + 2 * under, row_bytes);
+        _tile_stored(5, sums + 2 * under + LANES, row_bytes);
+    }
+    tile_barrier();
+}
+
+/* How many of `left` tiles of rows are taken next: three, but four are two twice. */
+static size_t tall_of(size_t left)
+{
+    return left == 4 || left == 2 ? 2 : left > 3 ? 3 : left;
+}
+
+TILES
+static void multiply_tall(const tile_product *of, const block *now, size_t tall, ahead *next, unfinished *before)
+{
+    if (tall == 3)
+        multiply_block(of, now, 3, next, before);
+    else if (tall == 2)
+        multiply_block(of, now, 2, next, before);
+    else
+        multiply_block(of, now, 1, next, before);
 }
 
 TILES
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums)
 {
-    size_t strip_bytes = of->lines * of->across * of->steps * TILE_BYTES, blocks = (count + 1) / 2;
+    size_t strip_bytes = of->lines * of->across * of->steps * TILE_BYTES, blocks = (count + 2) / 3;
     size_t apart = of->gated ? 1 : 2; /* strips from one panel's first to the next one's */
+    unfinished before = {.at = 0};
+    size_t turn = 0;
     for (size_t panel = from; panel < to; panel++) {
-        size_t strip = panel * apart, first = strip * TILE_ROWS, second = (strip + of->second) * TILE_ROWS;
+        size_t strip = panel * apart, tall = 0;
         const char *strips[2] = {of->weights + strip * strip_bytes, of->weights + (strip + of->second) * strip_bytes};
         ahead next = {.first = strips[0] + apart * strip_bytes,
                       .second = strips[1] + apart * strip_bytes,
                       .left = panel + 1 < to ? strip_bytes : 0,
                       .each = (of->across * TILE_BYTES / blocks + 63) / 64 * 64};
-        for (size_t i = 0; i < count; i += 2) {
-            const tile_rows *top = &rows[i], *bottom = i + 1 < count ? &rows[i + 1] : top;
-            multiply_block(of, top, bottom, strips[0], strips[1], &next, sums);
-            finish_rows(of, top, sums, first, second);
-            if (i + 1 < count)
-                finish_rows(of, bottom, sums + TILE_ROWS * PAIRED, first, second);
+        for (size_t i = 0; i < count; i += tall) {
+            tall = tall_of(count - i);
+            block now = {.rows = &rows[i],
+                         .first = strips[0],
+                         .second = strips[1],
+                         .steps = of->steps,
+                         .sums = sums + turn++ % 2 * (TILE_SUMS / 2),
+                         .fresh = true};
+            multiply_tall(of, &now, tall, &next, &before);
+            before = (unfinished){.rows = now.rows,
+                                  .count = tall * TILE_ROWS,
+                                  .sums = now.sums,
+                                  .first = strip * TILE_ROWS,
+                                  .second = (strip + of->second) * TILE_ROWS};
         }
     }
-}
-
-/* 32 rows times two strips over `steps` tiles of 32 inputs, from step `from` on; added to `sums` unless `fresh`. */
-TILES_INLINE void multiply_slice(const tile_product *of, const tile_rows *top, const tile_rows *bottom,
-                                 const char *const strips[2], size_t from, size_t steps, bool fresh, ahead *next,
-                                 float *sums)
-{
-    const size_t row_bytes = PAIRED * sizeof(float);
-    const char *upper = top->first + from * of->step_bytes, *lower = bottom->first + from * of->step_bytes;
-    const char *first = strips[0] + from * TILE_BYTES, *second = strips[1] + from * TILE_BYTES;
-    tile_barrier();
-    if (fresh) {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
-    } else {
-        _tile_loadd(0, sums, row_bytes);
-        _tile_loadd(1, sums + LANES, row_bytes);
-        _tile_loadd(2, sums + TILE_ROWS * PAIRED, row_bytes);
-        _tile_loadd(3, sums + TILE_ROWS * PAIRED + LANES, row_bytes);
-    }
-    for (size_t step = 0; step < steps; step++) {
-        _tile_loadd(4, upper, of->stride);
-        _tile_loadd(6, first, 64);
-        _tile_loadd(5, lower, of->stride);
-        _tile_loadd(7, second, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-        first += TILE_BYTES;
-        second += TILE_BYTES;
-        fetch(next);
-        upper += of->step_bytes;
-        lower += of->step_bytes;
-    }
-    _tile_stored(0, sums, row_bytes);
-    _tile_stored(1, sums + LANES, row_bytes);
-    _tile_stored(2, sums + TILE_ROWS * PAIRED, row_bytes);
-    _tile_stored(3, sums + TILE_ROWS * PAIRED + LANES, row_bytes);
-    tile_barrier();
+    finish_rows(of, &before, before.count);
 }
 
 TILES
 void tiles_multiply_slices(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
                            size_t slice, float *partial)
 {
-    size_t strip_bytes = of->steps * TILE_BYTES, blocks = (count + 1) / 2;
+    size_t strip_bytes = of->steps * TILE_BYTES, blocks = (count + 2) / 3;
+    unfinished before = {.at = 0};
     for (size_t step = 0; step < of->steps; step += slice) {
         size_t steps = of->steps - step < slice ? of->steps - step : slice;
-        bool last = step + steps == of->steps;
         float *sums = partial;
         for (size_t panel = from; panel < to; panel++) {
-            const char *const strips[2] = {of->weights + 2 * panel * strip_bytes,
-                                           of->weights + (2 * panel + 1) * strip_bytes};
-            ahead next = {.first = strips[0] + 2 * strip_bytes + step * TILE_BYTES,
-                          .second = strips[1] + 2 * strip_bytes + step * TILE_BYTES,
+            const char *first = of->weights + 2 * panel * strip_bytes + step * TILE_BYTES;
+            ahead next = {.first = first + 2 * strip_bytes,
+                          .second = first + 3 * strip_bytes,
                           .left = panel + 1 < to ? steps * TILE_BYTES : 0,
                           .each = (TILE_BYTES / blocks + 63) / 64 * 64};
-            for (size_t i = 0; i < count; i += 2, sums += PAIRED * PAIRED) {
-                const tile_rows *top = &rows[i], *bottom = i + 1 < count ? &rows[i + 1] : top;
-                multiply_slice(of, top, bottom, strips, step, steps, step == 0, &next, sums);
-                if (!last)
-                    continue;
-                finish_rows(of, top, sums, 2 * panel * TILE_ROWS, (2 * panel + 1) * TILE_ROWS);
-                if (i + 1 < count)
-                    finish_rows(of, bottom, sums + TILE_ROWS * PAIRED, 2 * panel * TILE_ROWS,
-                                (2 * panel + 1) * TILE_ROWS);
+            size_t tall = 0;
+            for (size_t i = 0; i < count; i += tall, sums += tall * TILE_ROWS * PAIRED) {
+                tall = tall_of(count - i);
+                block now = {.rows = &rows[i],
+                             .first = first,
+                             .second = first + strip_bytes,
+                             .from = step,
+                             .steps = steps,
+                             .sums = sums,
+                             .fresh = step == 0};
+                multiply_tall(of, &now, tall, &next, &before);
+                if (step + steps == of->steps)
+                    before = (unfinished){.rows = now.rows,
+                                          .count = tall * TILE_ROWS,
+                                          .sums = sums,
+                                          .first = 2 * panel * TILE_ROWS,
+                                          .second = (2 * panel + 1) * TILE_ROWS};
             }
         }
     }
+    finish_rows(of, &before, before.count);
 }
 
 #else
+
+void tiles_block_rows(const char *from, size_t stride, size_t count, size_t bytes, char *to)
+{
+    (void)from, (void)stride, (void)count, (void)bytes, (void)to;
+}
 
 bool tiles_usable(void)
 {

@@ -53,6 +53,10 @@ typedef struct tile_product {
     bool streamed;   /* past the cache; only for results aligned to 64 bytes */
 } tile_product;
 
+/* `count` (at most 16) rows of `bytes`, `stride` bytes apart, to the blocks of one tile, which lie one after another;
+ * zeros for the rows that are missing. */
+void tiles_block_rows(const char *from, size_t stride, size_t count, size_t bytes, char *to);
+
 /* One row's elements to row `row` of blocks of `rows` rows; zeros where `from` is NULL. */
 void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size_t row);
 
@@ -61,13 +65,13 @@ void tiles_block_row(const char *from, size_t bytes, char *to, size_t rows, size
 void tiles_block_row_scaled(const char *from, size_t bytes, char *to, size_t rows, size_t row,
                             const channel_scale *scale, bool silu);
 
-/* Panels [from, to) for all rows; `sums` is 4 KiB of the calling thread's own memory. Between tiles_begin and
- * tiles_end. */
+/* Panels [from, to) for all rows; `sums` is memory of the calling thread's own. Between tiles_begin and tiles_end. */
+enum { TILE_SUMS = 2 * 48 * 32 }; /* f32 */
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums);
 
 /* The same for plain linear layers with so many inputs that neither the rows nor a panel's weights stay in the cache:
- * `slice` tiles of inputs after another, with the sums of all panels and rows in `partial`, 4 KiB for each panel and
- * pair of tiles. */
+ * `slice` tiles of inputs after another, with the sums of all panels and rows in `partial`, 2 KiB for each panel and
+ * tile of rows. */
 void tiles_multiply_slices(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
                            size_t slice, float *partial);
 void tiles_begin(void);
