@@ -13,6 +13,7 @@
  *     dino:         pixels (3, 224, 224), normalized                       -> tokens (257, 1024)
  *     dit, dit-together: latents (N, T, 64), image (257, 1024), timestep (1) -> velocities (2, N, T, 64) of both
  *                   branches, one after the other or in one pass
+ *     steps:        the same with latents (S, N, T, 64) and timestep (S)   -> velocities (S, 2, N, T, 64)
  *     triposg, field: latents (T, 64), points (M, 3)  -> values (M); field measures the points alone
  *     partcrafter:  image, noise (N, T, 64), steps_guidance (2)            -> latents (N, T, 64)
  * For PartCrafter MODEL may be -, which stands for made-up weights of the true shapes.

@@ -11,8 +11,7 @@
 
 static partcrafter_dit dit;
 static partcrafter_dit_image image;
-static triposg_decoder decoder;
-static triposg_part part;
+static triposg_field field;
 
 /* ---- Weights --------------------------------------------------------------------------------------------- */
 
@@ -45,7 +44,7 @@ static const weight_source made_up = {.find = make_up};
 static lumen_status load(job *work, const partcrafter_config *config, bool decoding)
 {
     const settings *how = &work->settings;
-    const tensor_type type = operators_type(work->run);
+    const tensor_type type = decoding ? TENSOR_F32 : operators_type(work->run);
     weight_file *file = NULL;
     lumen_status status = LUMEN_OK;
     if (strcmp(how->model, "-") != 0)
@@ -53,12 +52,12 @@ static lumen_status load(job *work, const partcrafter_config *config, bool decod
             weight_file_open(how->model, decoding ? "vae" : "transformer", "partcrafter", type, &file, &work->error);
     const uint64_t began = clock_now_ns();
     layer_loader in = {.from = file != NULL ? weight_file_source(file) : &made_up,
-                       .run = work->run,
+                       .run = decoding ? field.fine : work->run,
                        .network = how->part,
                        .type = type,
                        .error = &work->error};
     if (status == LUMEN_OK)
-        status = decoding ? triposg_decoder_load(&config->decoder, &in, &decoder)
+        status = decoding ? triposg_field_load(&config->decoder, &in, operators_type(work->run), &field)
                           : partcrafter_dit_load(&config->dit, &in, &dit);
     work->load = clock_seconds_between(began, clock_now_ns());
     weight_file_close(file);
@@ -78,19 +77,16 @@ static tensor input_rows(job *work, const char *name)
 }
 
 /* One velocity of each branch, as in a guided step. */
-static void run_dit(job *work, bool together, bool last)
+static void predict(job *work, const tensor *latents, float timestep, bool together, bool last)
 {
     static int32_t ids[2 * DIT_PARTS_MAX];
-    tensor time, latents = input_rows(work, "latents");
-    float timestep;
     for (int32_t i = 0; i < 2 * DIT_PARTS_MAX; i++)
         ids[i] = i;
-    memcpy(&timestep, input(work, "timestep", &time), sizeof timestep);
     for (int branch = together ? DIT_BOTH : DIT_UNCONDITIONAL; branch <= DIT_BOTH; branch++) {
-        const partcrafter_dit_input given = {.latents = &latents,
+        const partcrafter_dit_input given = {.latents = latents,
                                              .timestep = (double)timestep,
                                              .branches = (dit_branches)branch,
-                                             .part_ids = ids + (branch == DIT_CONDITIONAL ? latents.sizes[0] : 0)};
+                                             .part_ids = ids + (branch == DIT_CONDITIONAL ? latents->sizes[0] : 0)};
         if (branch == DIT_BOTH && !together)
             break;
         tensor velocity = partcrafter_dit_forward(work->run, &dit, &image, &given);
@@ -99,16 +95,42 @@ static void run_dit(job *work, bool together, bool last)
     }
 }
 
+/* For each of the timesteps; latents are (N, T, 64), or for each timestep their own, (steps, N, T, 64). */
+static void run_dit(job *work, bool together, bool last)
+{
+    tensor times, all;
+    const float *timesteps = input(work, "timestep", &times);
+    const char *latents = input(work, "latents", &all);
+    const size_t *sizes = all.rank == 4 ? all.sizes + 1 : all.sizes;
+    for (size_t step = 0; step < times.sizes[0]; step++) {
+        const size_t mark = operators_mark(work->run);
+        const size_t offset = all.rank == 4 ? step * sizes[0] * sizes[1] * sizes[2] * sizeof(float) : 0;
+        const tensor host = tensor_make(TENSOR_F32, 3, sizes, (void *)(uintptr_t)(latents + offset));
+        const tensor x = op_from(work->run, &host);
+        float timestep;
+        memcpy(&timestep, timesteps + step, sizeof timestep);
+        predict(work, &x, timestep, together, last);
+        operators_release(work->run, mark);
+    }
+}
+
 static lumen_status run_field(job *work, bool last)
 {
     tensor points;
     const float *at = input(work, "points", &points);
     float *values = malloc(points.sizes[0] * sizeof *values);
-    lumen_status status = triposg_decoder_field(work->run, &decoder, &part, at, points.sizes[0], values, &work->error);
+    lumen_status status = triposg_field_ask(&field, at, points.sizes[0], values, &work->error);
     if (last && work->out != NULL && status == LUMEN_OK)
         fwrite(values, sizeof *values, points.sizes[0], work->out);
     free(values);
     return status;
+}
+
+static lumen_status begin_field(job *work)
+{
+    tensor latents;
+    const float *values = input(work, "latents", &latents);
+    return triposg_field_begin(&field, values, latents.sizes[0], &work->error);
 }
 
 static lumen_status run_once(job *work, bool last)
@@ -117,27 +139,31 @@ static lumen_status run_once(job *work, bool last)
     if (strcmp(name, "field") == 0)
         return run_field(work, last);
     if (strcmp(name, "triposg") == 0) {
-        tensor latents = input_rows(work, "latents");
-        triposg_decoder_read(work->run, &decoder, &latents, &part);
-        return run_field(work, last);
+        const lumen_status status = begin_field(work);
+        return status == LUMEN_OK ? run_field(work, last) : status;
     }
     run_dit(work, strcmp(name, "dit-together") == 0, last);
+    return operators_status(work->run, &work->error);
+}
+
+/* What is made once is not measured with what is asked often. */
+static lumen_status run_before(job *work, bool decoding)
+{
+    if (decoding)
+        return begin_field(work);
+    tensor tokens = input_rows(work, "image");
+    partcrafter_dit_look(work->run, &dit, &tokens, &image);
     return operators_status(work->run, &work->error);
 }
 
 static lumen_status run_networks(job *work)
 {
     const partcrafter_config config = partcrafter_default();
-    const bool decoding = strncmp(work->settings.part, "dit", 3) != 0;
+    const bool decoding = strncmp(work->settings.part, "dit", 3) != 0 && strcmp(work->settings.part, "steps") != 0;
     lumen_status status = load(work, &config, decoding);
     if (status != LUMEN_OK)
         return status;
-    /* What is made once is not measured with what is asked often. */
-    tensor once = input_rows(work, decoding ? "latents" : "image");
-    if (decoding)
-        triposg_decoder_read(work->run, &decoder, &once, &part);
-    else
-        partcrafter_dit_look(work->run, &dit, &once, &image);
+    status = run_before(work, decoding);
     for (unsigned i = 0; i < work->settings.repeat && status == LUMEN_OK; i++) {
         const size_t mark = operators_mark(work->run);
         const bool last = i + 1 == work->settings.repeat;
@@ -152,6 +178,9 @@ static lumen_status run_networks(job *work)
         status = operators_status(work->run, &work->error);
     if (status == LUMEN_OK) {
         report(work, work->run, operators_weight_bytes(work->run));
+        if (decoding)
+            printf(", \"asked\": %llu, \"doubtful\": %llu, \"doubt\": %g", (unsigned long long)field.asked,
+                   (unsigned long long)field.doubtful, (double)field.doubt);
         printf("}\n");
     }
     return status;
@@ -201,11 +230,24 @@ static lumen_status run_model(job *work)
 
 bool is_part_of_partcrafter(const char *name)
 {
-    static const char *const names[] = {"dit", "dit-together", "triposg", "field", "partcrafter"};
+    static const char *const names[] = {"dit", "dit-together", "steps", "triposg", "field", "partcrafter"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], name) == 0)
             return true;
     return false;
+}
+
+/* A field in bf16 has a second context in f32. */
+static lumen_status open_field(job *work, const operators_options *options)
+{
+    operators_options fine = *options;
+    fine.type = TENSOR_F32;
+    if (operators_type(work->run) != TENSOR_F32) {
+        field.quick = work->run;
+        return operators_open(&fine, &field.fine, &work->error);
+    }
+    field.fine = work->run;
+    return LUMEN_OK;
 }
 
 lumen_status run_partcrafter(job *work)
@@ -218,7 +260,11 @@ lumen_status run_partcrafter(job *work)
         return run_model(work);
     lumen_status status = operators_open(&options, &work->run, &work->error);
     if (status == LUMEN_OK)
+        status = open_field(work, &options);
+    if (status == LUMEN_OK)
         status = run_networks(work);
+    if (field.fine != work->run)
+        operators_close(field.fine);
     operators_close(work->run);
     return status;
 }

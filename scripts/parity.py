@@ -5,7 +5,7 @@
     python scripts/parity.py build/bench/bench_networks
 
 Needs torch, transformers, diffusers and safetensors in a virtual environment of its own, 7 GB of disk and 16 GB of
-memory: parts are loaded one at a time. With --parts dit,triposg,partcrafter and --partcrafter PATH, a checkout of the
+memory: parts are loaded one at a time. With --parts dit,triposg,partcrafter,steps and --partcrafter PATH, a checkout of the
 public repository wgsxm/PartCrafter at 269bd41 (which wants einops too), PartCrafter instead of SDXL Turbo: 3.4 GB of
 disk, 12 GB of memory; with --parts rmbg,dino and the same checkout RMBG-1.4 and DINOv2, 0.7 GB. Prints the tables of docs/parity.md. --keep leaves the weights for the next
 run; bench/image.py uses them too.
@@ -57,7 +57,8 @@ FLOW = dict(num_train_timesteps=1000, shift=1.0, use_dynamic_shifting=False)
 PARTCRAFTER = {"dit": ("transformer", DIT, "diffusion_pytorch_model"),
                "triposg": ("vae", DECODER, "diffusion_pytorch_model")}
 PARTS |= PARTCRAFTER
-GUIDANCE = 7.0
+CHAIN = ("partcrafter", "steps")
+GUIDANCE, STEPS, TOKENS = 7.0, 50, 64
 
 # ---- From a picture to its mask and its tokens: RMBG-1.4 in a folder of its own, DINOv2 in PartCrafter's --------------
 
@@ -125,7 +126,7 @@ def empty_model(part):
 def model_folder(folder, part):
     if part == "rmbg":
         return folder / "rmbg-1.4"
-    return folder / "partcrafter" if part in PARTCRAFTER or part in ("partcrafter", "dino") else folder
+    return folder / "partcrafter" if part in PARTCRAFTER or part in CHAIN or part == "dino" else folder
 
 
 def weights_path(folder, part):
@@ -167,8 +168,8 @@ def write_weights(folder, part):
 
 def make_folder(folder, parts):
     """The models that the parts to hold belong to."""
-    partcrafter = any(part in PARTCRAFTER or part == "partcrafter" for part in parts)
-    turbo = any(part not in PARTCRAFTER | PICTURES and part != "partcrafter" for part in parts)
+    partcrafter = any(part in PARTCRAFTER or part in CHAIN for part in parts)
+    turbo = any(part not in PARTCRAFTER | PICTURES and part not in CHAIN for part in parts)
     for part in PARTS:
         if (part in parts if part in PICTURES else partcrafter if part in PARTCRAFTER else turbo) and not weights_path(folder, part).exists():
             write_weights(folder, part)
@@ -210,8 +211,8 @@ def inputs(folder, side):
     files = {"dit": {"latents": gaussian(6, 2, 256, 64), "image": gaussian(7, 257, 1024),
                      "timestep": torch.tensor([1000.0])},
              "triposg": {"latents": gaussian(9, 1024, 64), "points": points},
-             "partcrafter": {"noise": gaussian(6, 2, 24, 64), "image": gaussian(7, 257, 1024),
-                             "steps_guidance": torch.tensor([50.0, GUIDANCE])},
+             "partcrafter": {"noise": gaussian(6, 2, TOKENS, 64), "image": gaussian(7, 257, 1024),
+                             "steps_guidance": torch.tensor([float(STEPS), GUIDANCE])},
              "rmbg": {"picture": torch.rand(3, 1024, 1024, generator=torch.Generator().manual_seed(10)) - 0.5},
              "dino": {"pixels": gaussian(11, 3, 224, 224)},
              "text": {"ids": ids}, "text2": {"ids": ids2},
@@ -273,13 +274,26 @@ def velocities(model, latents, t, image):
 
 
 def sample(folder, given, dtype):
+    """The latents after all steps, and on the way there: what each step is given, and the velocities of its branches."""
     model = reference_model(folder, "dit", dtype)
     flow, latents = partcrafter_class("flow")(FLOW), given["noise"]
     flow.set_timesteps(int(given["steps_guidance"][0]))
+    before, found = [], []
     for t in flow.timesteps:
-        without, conditional = velocities(model, latents, t, given["image"]).chunk(2)
+        before.append(latents)
+        found.append(velocities(model, latents, t, given["image"]))
+        without, conditional = found[-1].chunk(2)
         velocity = without + float(given["steps_guidance"][1]) * (conditional - without)
         latents = flow.step(velocity, t, latents, return_dict=False)[0]
+    return latents, torch.stack(before), flow.timesteps.float(), torch.stack(found)
+
+
+def sample_and_keep(folder, given, dtype, kind, side):
+    """The velocities are the reference's answer to what the part `steps` is given."""
+    from safetensors.torch import save_file
+    latents, before, times, found = sample(folder, given, dtype)
+    save_file({"latents": before, "timestep": times, "image": given["image"]}, folder / "input-steps.safetensors")
+    numpy.save(reference_path(folder, "steps", kind, side), found.contiguous().numpy())
     return latents
 
 
@@ -308,7 +322,7 @@ def run_reference(folder, part, kind, side):
     elif part == "dino":
         answer = reference_model(folder, "dino", dtype)(given["pixels"][None].to(dtype)).last_hidden_state[0].float()
     elif part == "partcrafter":
-        answer = sample(folder, given, dtype)
+        answer = sample_and_keep(folder, given, dtype, kind, side)
     elif part == "unet":
         answer = predict(folder, given, dtype)[0].permute(1, 2, 0)
     elif part == "vae":
@@ -319,11 +333,11 @@ def run_reference(folder, part, kind, side):
 
 
 def reference(folder, part, kind, side, fresh):
-    path = reference_path(folder, part, kind, side)
-    if fresh or not path.exists():
-        subprocess.run([sys.executable, __file__, "-", "--folder", folder, "--reference", part, "--type", kind,
+    path, run = reference_path(folder, part, kind, side), "partcrafter" if part == "steps" else part
+    if not path.exists() or (fresh and run == part):
+        subprocess.run([sys.executable, __file__, "-", "--folder", folder, "--reference", run, "--type", kind,
                         "--side", str(side)], check=True)
-    return numpy.load(path).flatten()
+    return numpy.load(path)
 
 
 # ---- Comparing ------------------------------
@@ -337,6 +351,13 @@ def compare(values, expected):
     return {"max": difference.max() / most, "mean": difference.mean() / most, "cosine": cosine,
             "signs": (numpy.sign(values) == numpy.sign(expected)).mean(),
             "decibels": 20 * math.log10(255 / max(1e-9, math.sqrt((difference**2).mean()))), "largest": most}
+
+
+def compare_steps(values, expected):
+    """The worst of all steps, whose velocities are both branches' together."""
+    each = [compare(ours, step.flatten()) for ours, step in zip(values.reshape(len(expected), -1), expected)]
+    return {"max": max(one["max"] for one in each), "mean": max(one["mean"] for one in each),
+            "cosine": min(one["cosine"] for one in each)}
 
 
 def ours(program, folder, part, kind):
@@ -409,7 +430,7 @@ def main():
         expected = reference(given.folder, part, "f32", given.side, not given.keep)
         for kind in given.types.split(","):
             values, about = ours(given.program, given.folder, part, kind)
-            found = compare(values, expected)
+            found = compare_steps(values, expected) if part == "steps" else compare(values, expected.flatten())
             decibels = f"{found['decibels']:.1f}" if part == "whole" else ""
             if part == "triposg":
                 decibels = f"{100 * found['signs']:.3f} % of signs"

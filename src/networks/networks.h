@@ -6,7 +6,8 @@
  *     sdxl_turbo.h   clip_text.h (two encoders), sdxl_unet.h with euler_ancestral.h and gaussian_noise.h, sdxl_vae.h
  *     rmbg.h         isnet.h: what a picture shows
  *     dinov2.h       what is where in a picture, as tokens
- *     partcrafter.h  partcrafter_dit.h with rectified_flow.h and gaussian_noise.h, triposg_decoder.h
+ *     partcrafter.h  partcrafter_dit.h with rectified_flow.h and gaussian_noise.h, triposg_decoder.h,
+ *                  triposg_field.h
  *
  * Every part reads like the figure in its paper: config, weights, blocks, forward; it is a plain structure that its
  * _load fills and its _forward reads, made of the operators of operators/operators.h, whichever device is behind them.

@@ -66,15 +66,22 @@ static lumen_status configure(partcrafter *model, lumen_error *error)
 
 static lumen_status load_network(partcrafter *model, partcrafter_network network, layer_loader *in)
 {
-    return network == PARTCRAFTER_DIT ? partcrafter_dit_load(&model->config.dit, in, &model->dit)
-                                      : triposg_decoder_load(&model->config.decoder, in, &model->decoder);
+    return network == PARTCRAFTER_DIT
+               ? partcrafter_dit_load(&model->config.dit, in, &model->dit)
+               : triposg_field_load(&model->config.decoder, in, model->options.type, &model->field);
+}
+
+/* The decoder keeps to f32: it runs once for a part, and all points depend on it. */
+static tensor_type type_of(const partcrafter *model, partcrafter_network network)
+{
+    return network == PARTCRAFTER_DECODER ? TENSOR_F32 : model->options.type;
 }
 
 static layer_loader loader_of(const partcrafter *model, partcrafter_network network, lumen_error *error)
 {
     return (layer_loader){.from = weight_file_source(model->files[network]),
                           .network = titles[network],
-                          .type = model->options.type,
+                          .type = type_of(model, network),
                           .expected = model->needs.weights[network],
                           .error = error};
 }
@@ -126,18 +133,47 @@ void partcrafter_watch(partcrafter *model, lumen_progress progress, void *user)
 
 /* ---- Opening --------------------------------------------------------------------------------------------- */
 
-static lumen_status open_run(partcrafter *model, partcrafter_network network, lumen_error *error)
+/* A network's layers and its activations. */
+static void close_run(partcrafter *model, partcrafter_network network)
+{
+    operators_close(model->runs[network]);
+    model->runs[network] = NULL;
+    model->loaded[network] = false;
+    if (network == PARTCRAFTER_DECODER) {
+        operators_close(model->field.quick);
+        model->field.fine = model->field.quick = NULL;
+        model->part_ready = false;
+    }
+}
+
+static lumen_status open_context(partcrafter *model, tensor_type type, size_t arena, operators **out,
+                                 lumen_error *error)
 {
     const partcrafter_options *options = &model->options;
     const operators_options how = {.device = options->device,
                                    .threads = options->threads,
-                                   .type = options->type,
-                                   .arena_bytes = partcrafter_arena_bytes(model, network),
+                                   .type = type,
+                                   .arena_bytes = arena,
                                    .allow = options->allow,
                                    .allow_user = options->allow_user,
                                    .progress = report,
                                    .progress_user = model};
-    return operators_open(&how, &model->runs[network], error);
+    return operators_open(&how, out, error);
+}
+
+static lumen_status open_run(partcrafter *model, partcrafter_network network, lumen_error *error)
+{
+    const partcrafter_options *options = &model->options;
+    lumen_status status = open_context(model, type_of(model, network), partcrafter_arena_bytes(model, network),
+                                       &model->runs[network], error);
+    const size_t quick = triposg_quick_bytes(&model->config.decoder, options->type, options->tokens_max);
+    if (status == LUMEN_OK && network == PARTCRAFTER_DECODER && quick > 0)
+        status = open_context(model, options->type, quick, &model->field.quick, error);
+    if (network == PARTCRAFTER_DECODER)
+        model->field.fine = model->runs[network];
+    if (status != LUMEN_OK)
+        close_run(model, network);
+    return status;
 }
 
 /* The type that the device computes in, before there is a context to ask. */
@@ -171,7 +207,8 @@ static lumen_status open_model(partcrafter *model, lumen_error *error)
     memcpy(model->path, options->path, strlen(options->path) + 1);
     lumen_status status = settle_type(model, error);
     for (int i = 0; i < PARTCRAFTER_NETWORKS && status == LUMEN_OK; i++)
-        status = weight_file_open(model->path, folders[i], "partcrafter", options->type, &model->files[i], error);
+        status = weight_file_open(model->path, folders[i], "partcrafter", type_of(model, (partcrafter_network)i),
+                                  &model->files[i], error);
     if (status == LUMEN_OK)
         status = configure(model, error);
     for (int i = 0; i < PARTCRAFTER_NETWORKS && status == LUMEN_OK; i++)
@@ -215,7 +252,7 @@ void partcrafter_close(partcrafter *model)
     if (model == NULL)
         return;
     for (int i = 0; i < PARTCRAFTER_NETWORKS; i++) {
-        operators_close(model->runs[i]);
+        close_run(model, (partcrafter_network)i);
         weight_file_close(model->files[i]);
     }
     free((char *)(uintptr_t)model->options.device);
@@ -244,21 +281,11 @@ const partcrafter_timings *partcrafter_timings_of(const partcrafter *model)
 
 /* ---- Loading --------------------------------------------------------------------------------------------- */
 
-/* A network's layers and its activations. */
-static void give_back(partcrafter *model, partcrafter_network network)
-{
-    operators_close(model->runs[network]);
-    model->runs[network] = NULL;
-    model->loaded[network] = false;
-    if (network == PARTCRAFTER_DECODER)
-        model->part_ready = false;
-}
-
 lumen_status partcrafter_need(partcrafter *model, partcrafter_network network, lumen_error *error)
 {
     const partcrafter_network other = network == PARTCRAFTER_DIT ? PARTCRAFTER_DECODER : PARTCRAFTER_DIT;
     if (model->options.low_memory && model->loaded[other])
-        give_back(model, other);
+        close_run(model, other);
     if (model->loaded[network])
         return LUMEN_OK;
     lumen_status status = LUMEN_OK;
@@ -277,6 +304,8 @@ lumen_status partcrafter_need(partcrafter *model, partcrafter_network network, l
     /* Layers of half a network would stay until the next unload. */
     if (status != LUMEN_OK)
         operators_unload(model->runs[network]);
+    if (status != LUMEN_OK && network == PARTCRAFTER_DECODER && model->field.quick != NULL)
+        operators_unload(model->field.quick);
     return status;
 }
 

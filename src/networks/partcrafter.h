@@ -24,7 +24,7 @@
 
 #include "networks/partcrafter_dit.h"
 #include "networks/rectified_flow.h"
-#include "networks/triposg_decoder.h"
+#include "networks/triposg_field.h"
 #include "networks/weight_file.h"
 
 typedef struct partcrafter partcrafter;
@@ -132,7 +132,8 @@ partcrafter_work partcrafter_work_of(const partcrafter_config *config, const par
 /* Makes a part ready for points, in place of the one before; `latents` are (tokens, 64). Errors as above. */
 lumen_status partcrafter_begin_part(partcrafter *model, const float *latents, size_t tokens, lumen_error *error);
 
-/* The field of that part at `count` points (x, y, z each): negative inside, positive outside; see triposg_decoder.h. */
+/* The field of that part at `count` points (x, y, z each): negative inside, positive outside; see triposg_decoder.h.
+ * In bf16, values so small that their sign is in doubt are those of f32; see triposg_field.h. */
 lumen_status partcrafter_field(partcrafter *model, const float *points, size_t count, float *values,
                                lumen_error *error);
 
@@ -141,7 +142,7 @@ lumen_status partcrafter_field(partcrafter *model, const float *points, size_t c
 /* In seconds, since the last call of partcrafter_sample began. */
 typedef struct partcrafter_timings {
     double load, dit, trunk, field;
-    uint64_t points;
+    uint64_t points, doubtful; /* asked, and of them asked again in f32 */
 } partcrafter_timings;
 
 const partcrafter_timings *partcrafter_timings_of(const partcrafter *model);

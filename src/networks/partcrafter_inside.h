@@ -20,8 +20,7 @@ struct partcrafter {
     operators *runs[PARTCRAFTER_NETWORKS]; /* NULL: given back */
     bool loaded[PARTCRAFTER_NETWORKS];
     partcrafter_dit dit;
-    triposg_decoder decoder;
-    triposg_part part;
+    triposg_field field; /* runs in f32, points in its own context of the options' type */
     bool part_ready;
     partcrafter_timings timings;
     /* Progress: a stage is a share of the call under way. */

@@ -26,16 +26,14 @@ static size_t dit_bytes(const partcrafter *model, size_t parts, size_t tokens, s
 static size_t decoder_bytes(const partcrafter *model, size_t tokens)
 {
     const triposg_decoder_config *config = &model->config.decoder;
-    return (triposg_part_elements(config, tokens) +
-            larger(triposg_decoder_elements(config, tokens), triposg_field_elements(config, tokens))) *
-           tensor_type_bytes(model->options.type);
+    return triposg_fine_bytes(config, tokens) + triposg_quick_bytes(config, model->options.type, tokens);
 }
 
 size_t partcrafter_arena_bytes(const partcrafter *model, partcrafter_network network)
 {
     const partcrafter_options *options = &model->options;
     if (network == PARTCRAFTER_DECODER)
-        return decoder_bytes(model, options->tokens_max);
+        return triposg_fine_bytes(&model->config.decoder, options->tokens_max);
     const size_t usual = dit_bytes(model, 2 * smaller(options->parts_max, USUAL_PARTS),
                                    smaller(options->tokens_max, PARTCRAFTER_TOKENS), PARTCRAFTER_IMAGE_TOKENS_MAX);
     return larger(usual, dit_bytes(model, options->parts_max, options->tokens_max, PARTCRAFTER_IMAGE_TOKENS_MAX));

@@ -8,8 +8,9 @@ static const float epsilon = 1e-5f;
 
 /* Points that go through the network together: enough for its weights to be read seldom, few enough for what lies
  * between its layers to stay in the last cache. They are filled up to whole blocks of rows, so that matrix products of
- * few points add up in the same order as those of many. */
-enum { FIELD_CHUNK = 4096, FIELD_ROWS = 32 };
+ * few points add up in the same order as those of many; and to at most eight sizes in each power of two, because a back
+ * end may prepare itself for every size that it meets. */
+enum { FIELD_CHUNK = 4096, FIELD_ROWS = 32, FIELD_SIZES = 8 };
 
 /* ---- Config ---------------------------------------------------------------------------------------------- */
 
@@ -82,17 +83,23 @@ static void load_block(layer_loader *in, const triposg_decoder_config *config, s
     load_mlp(in, prefix, width, &out->mlp_in, &out->mlp_out);
 }
 
-static void load_query(layer_loader *in, const triposg_decoder_config *config, triposg_decoder *out)
+static void load_key_value(layer_loader *in, const triposg_decoder_config *config, triposg_decoder *out)
 {
     static const char *const kv[] = {"attn2.to_k", "attn2.to_v"};
+    char prefix[LAYER_NAME_BYTES];
+    layer_name(prefix, "decoder.blocks.%zu", config->blocks);
+    out->norm_cross = load_norm(in, prefix, "attn2.norm_cross", config->width);
+    out->key_value = load_heads(in, prefix, kv, 2, config->width, config->width, config->heads);
+}
+
+static void load_query(layer_loader *in, const triposg_decoder_config *config, triposg_decoder *out)
+{
     const size_t width = config->width;
     char prefix[LAYER_NAME_BYTES];
     layer_name(prefix, "decoder.blocks.%zu", config->blocks);
     out->proj_query = load_fine_linear(in, "decoder", "proj_query", width, point_inputs(config));
     out->norm2 = load_norm(in, prefix, "norm2", width);
-    out->norm_cross = load_norm(in, prefix, "attn2.norm_cross", width);
     out->query = load_linear(in, prefix, "attn2.to_q", width, width, LINEAR_PLAIN);
-    out->key_value = load_heads(in, prefix, kv, 2, width, width, config->heads);
     out->out = load_linear(in, prefix, "attn2.to_out.0", width, width, LINEAR_BIASED);
     out->norm3 = load_norm(in, prefix, "norm3", width);
     load_mlp(in, prefix, width, &out->mlp_in, &out->mlp_out);
@@ -106,6 +113,14 @@ lumen_status triposg_decoder_load(const triposg_decoder_config *config, layer_lo
     out->post_quant = load_linear(in, "", "post_quant", config->width, config->channels, LINEAR_BIASED);
     for (size_t i = 0; i < config->blocks; i++)
         load_block(in, config, i, &out->blocks[i]);
+    load_key_value(in, config, out);
+    load_query(in, config, out);
+    return in->status;
+}
+
+lumen_status triposg_decoder_load_points(const triposg_decoder_config *config, layer_loader *in, triposg_decoder *out)
+{
+    *out = (triposg_decoder){.config = *config};
     load_query(in, config, out);
     return in->status;
 }
@@ -176,7 +191,10 @@ static void embed_point(const float point[3], size_t frequencies, float *out)
 
 static size_t whole_rows(size_t count)
 {
-    return (count + FIELD_ROWS - 1) / FIELD_ROWS * FIELD_ROWS;
+    size_t block = FIELD_ROWS;
+    while (count > FIELD_SIZES * block)
+        block *= 2;
+    return (count + block - 1) / block * block;
 }
 
 /* Queries (1, whole rows, width) of points, by way of `rows`, which has room for them. */

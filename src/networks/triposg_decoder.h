@@ -11,6 +11,8 @@
  *     point -> itself, sines and cosines of it -> linear -> q
  *           -> q += attention(norm(q), keys, values); q += mlp(norm(q)) -> norm -> linear -> - logit
  *
+ * triposg_field.h asks in two precisions.
+ *
  * The sign is that of the reference after its own negation, and of geometry/field.h: negative inside, positive outside.
  * That follows from the reference's code, not from its weights: whoever extracts a surface should see that the eight
  * corners of the box are outside. The value is a logit, not a distance.
@@ -47,15 +49,20 @@ typedef struct triposg_decoder {
     triposg_decoder_config config;
     linear *post_quant;
     triposg_block blocks[TRIPOSG_BLOCKS_MAX];
+    norm *norm_cross;
+    linear *key_value;
     /* For points. */
     linear *proj_query;
-    norm *norm2, *norm_cross, *norm3;
-    linear *query, *key_value, *out, *mlp_in, *mlp_out;
+    norm *norm2, *norm3;
+    linear *query, *out, *mlp_in, *mlp_out;
     norm *norm_out;
     linear *proj_out;
 } triposg_decoder;
 
 lumen_status triposg_decoder_load(const triposg_decoder_config *config, layer_loader *in, triposg_decoder *out);
+
+/* Only what points go through, for triposg_decoder_field with keys and values from elsewhere. */
+lumen_status triposg_decoder_load_points(const triposg_decoder_config *config, layer_loader *in, triposg_decoder *out);
 
 /* What points ask: (1, T, width) each, in the arena, as long as the caller lets them. */
 typedef struct triposg_part {
@@ -67,7 +74,8 @@ void triposg_decoder_read(operators *run, const triposg_decoder *decoder, const 
 
 /* The field at `count` points (x, y, z each). Any number of points: they are taken in chunks, and the arena is as it
  * was afterwards. A value depends on its point alone, not on what is asked with it (to the bit where products run on
- * AMX, else up to rounding). Thousands of points a call are several times as fast as a few. Errors: what the operators note (LUMEN_ERROR_MEMORY, _CANCELLED). */
+ * AMX, else up to rounding). Thousands of points a call are several times as fast as a few. Errors: what the operators
+ * note (LUMEN_ERROR_MEMORY, _CANCELLED). */
 lumen_status triposg_decoder_field(operators *run, const triposg_decoder *decoder, const triposg_part *part,
                                    const float *points, size_t count, float *values, lumen_error *error);
 

@@ -165,11 +165,9 @@ static void measure_stages(const engine_networks *all, const engine_request *req
              partcrafter_dit_image_elements(dit, dinov2_tokens(&known->encoder_config))) *
             element;
         weights[PARTCRAFTER_STAGE_SURFACE] = known->maker.weights[PARTCRAFTER_DECODER];
-        activations[PARTCRAFTER_STAGE_SURFACE] =
-            (triposg_part_elements(decoder, tokens) +
-             larger(triposg_decoder_elements(decoder, tokens), triposg_field_elements(decoder, tokens))) *
-                element +
-            surfaces_bytes(request);
+        activations[PARTCRAFTER_STAGE_SURFACE] = triposg_fine_bytes(decoder, tokens) +
+                                                 triposg_quick_bytes(decoder, known->type, tokens) +
+                                                 surfaces_bytes(request);
         activations[PARTCRAFTER_STAGE_NAMING] = surfaces_bytes(request) / 2 + ((uint64_t)64 << 20);
     }
 }
