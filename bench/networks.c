@@ -16,6 +16,8 @@
  *     steps:        the same with latents (S, N, T, 64) and timestep (S)   -> velocities (S, 2, N, T, 64)
  *     triposg, field: latents (T, 64), points (M, 3)  -> values (M); field measures the points alone
  *     partcrafter:  image, noise (N, T, 64), steps_guidance (2)            -> latents (N, T, 64)
+ *     extract:      latents (T, C), depth (1)  -> vertices (V, 3) of the mesh of the reference's schedule; depth is that
+ *                   of its dense lattice
  * For PartCrafter MODEL may be -, which stands for made-up weights of the true shapes.
  * OUTPUT gets the plain values (f32, or bytes for whole). Standard output gets one line of JSON: seconds and memory,
  * and what the last run cost by kind of operator. `names` prints each tensor of SDXL with its name in a single file. */
@@ -352,7 +354,9 @@ int main(int count, char **arguments)
             part++;
         work.out = fopen(work.settings.output, "wb");
         status = safetensors_open(work.settings.input, &work.input, &work.error);
-        if (status == LUMEN_OK && is_part_of_partcrafter(work.settings.part))
+        if (status == LUMEN_OK && strcmp(work.settings.part, "extract") == 0)
+            status = run_extract(&work);
+        else if (status == LUMEN_OK && is_part_of_partcrafter(work.settings.part))
             status = run_partcrafter(&work);
         else if (status == LUMEN_OK && is_part_of_pictures(work.settings.part))
             status = run_pictures(&work);

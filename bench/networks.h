@@ -1,6 +1,6 @@
 /*
  * networks.h: what the pieces of bench_networks share: networks.c (SDXL Turbo, the program), pictures.c
- * (IS-Net, DINOv2) and parts.c (PartCrafter).
+ * (IS-Net, DINOv2), parts.c (PartCrafter) and extract.c (surfaces).
  */
 #ifndef LUMEN_BENCH_NETWORKS_H
 #define LUMEN_BENCH_NETWORKS_H
@@ -50,5 +50,7 @@ lumen_status run_pictures(job *work);
 
 bool is_part_of_partcrafter(const char *part);
 lumen_status run_partcrafter(job *work);
+
+lumen_status run_extract(job *work);
 
 #endif

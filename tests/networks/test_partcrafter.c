@@ -257,6 +257,117 @@ static void a_decoder_keeps_to_its_bound_of_memory(void **state)
     operators_close(run);
 }
 
+/* ---- The field in two precisions ------------------------------------------------------------------------- */
+
+static triposg_field field;
+
+static void open_field(const setting *how)
+{
+    const setting fine = {how->device, TENSOR_F32};
+    const partcrafter_config config = small_parts_config();
+    lumen_error error = {0};
+    field = (triposg_field){.fine = open_made_up_device(&fine),
+                            .quick = how->type == TENSOR_F32 ? NULL : open_made_up_device(how)};
+    layer_loader in = made_up_loader(field.fine, &error);
+    assert_int_equal(triposg_field_load(&config.decoder, &in, how->type, &field), LUMEN_OK);
+    const tensor latents = golden_parts("decoder.latents");
+    assert_int_equal(triposg_field_begin(&field, latents.data, SMALL_TOKENS, &error), LUMEN_OK);
+}
+
+static void close_field(void)
+{
+    operators_close(field.fine);
+    operators_close(field.quick);
+}
+
+static float *random_points(size_t count)
+{
+    float *points = malloc(3 * count * sizeof *points);
+    assert_non_null(points);
+    random_state random = random_seed(2);
+    for (size_t i = 0; i < 3 * count; i++)
+        points[i] = 2.0f * random_float(&random) - 1.0f;
+    return points;
+}
+
+static void every_sign_of_the_field_is_that_of_the_reference(void **state)
+{
+    const tensor expected = golden_parts("decoder.field");
+    float values[SMALL_POINTS];
+    lumen_error error = {0};
+    open_field(*state);
+    assert_int_equal(triposg_field_ask(&field, golden_parts("decoder.points").data, SMALL_POINTS, values, &error),
+                     LUMEN_OK);
+    assert_like(*state, values, "decoder.field", 0.999);
+    for (size_t i = 0; i < SMALL_POINTS; i++)
+        assert_true(signbit(values[i]) == signbit(((const float *)expected.data)[i]));
+    close_field();
+}
+
+static void values_near_zero_are_those_of_f32(void **state)
+{
+    enum { MANY = 5000 };
+    float *points = random_points(MANY), values[MANY], fine[MANY];
+    lumen_error error = {0};
+    size_t near = 0, wrong = 0;
+    open_field(*state);
+    assert_int_equal(triposg_field_ask(&field, points, MANY, values, &error), LUMEN_OK);
+    assert_int_equal(triposg_decoder_field(field.fine, &field.decoder, &field.part, points, MANY, fine, &error),
+                     LUMEN_OK);
+    for (size_t i = 0; i < MANY; i++) {
+        wrong += signbit(values[i]) != signbit(fine[i]);
+        if (fabsf(values[i]) > 0.5f * field.doubt)
+            continue;
+        near++;
+        assert_true(fabsf(values[i] - fine[i]) < 1e-5f);
+    }
+    assert_true(near > 0 && wrong <= MANY / 1000);
+    assert_true(field.asked == MANY && field.doubtful >= near && field.doubtful < MANY / 10);
+    free(points);
+    close_field();
+}
+
+static void what_is_asked_again_depends_on_its_point_alone(void **state)
+{
+    enum { MANY = 1000 };
+    float *points = random_points(MANY), values[MANY], one;
+    lumen_error error = {0};
+    open_field(*state);
+    assert_int_equal(triposg_field_ask(&field, points, MANY, values, &error), LUMEN_OK);
+    for (size_t i = 0; i < MANY; i += 50) {
+        assert_int_equal(triposg_field_ask(&field, points + 3 * i, 1, &one, &error), LUMEN_OK);
+        assert_true(fabsf(one - values[i]) < 1e-5f);
+    }
+    assert_int_equal(triposg_field_ask(&field, NULL, 0, NULL, &error), LUMEN_OK);
+    free(points);
+    close_field();
+}
+
+static void a_field_keeps_to_its_bounds_of_memory(void **state)
+{
+    const setting *how = *state;
+    float *points = random_points(SMALL_POINTS), values[SMALL_POINTS];
+    lumen_error error = {0};
+    open_field(how);
+    assert_int_equal(triposg_field_ask(&field, points, SMALL_POINTS, values, &error), LUMEN_OK);
+    assert_true(operators_peak_bytes(field.fine) <= triposg_fine_bytes(&field.decoder.config, SMALL_TOKENS));
+    assert_true(operators_peak_bytes(field.quick) <=
+                triposg_quick_bytes(&field.decoder.config, how->type, SMALL_TOKENS));
+    free(points);
+    close_field();
+}
+
+static void a_field_in_f32_doubts_nothing(void **state)
+{
+    float value;
+    const float point[3] = {0};
+    lumen_error error = {0};
+    open_field(*state);
+    assert_int_equal(triposg_field_ask(&field, point, 1, &value, &error), LUMEN_OK);
+    assert_true(field.asked == 1 && field.doubtful == 0);
+    close_field();
+}
+
 int main(void)
 {
 #define ON_EACH(test)                                                                                                  \
@@ -267,6 +378,12 @@ int main(void)
         ON_EACH(both_branches_in_one_pass_are_the_two_one_after_the_other),
         ON_EACH(the_unconditional_branch_needs_no_picture),
         ON_EACH(a_forward_pass_gives_its_memory_back),
+        cmocka_unit_test_prestate(every_sign_of_the_field_is_that_of_the_reference, &cpu_f32),
+        cmocka_unit_test_prestate(every_sign_of_the_field_is_that_of_the_reference, &cpu_bf16),
+        cmocka_unit_test_prestate(values_near_zero_are_those_of_f32, &cpu_bf16),
+        cmocka_unit_test_prestate(what_is_asked_again_depends_on_its_point_alone, &cpu_bf16),
+        cmocka_unit_test_prestate(a_field_keeps_to_its_bounds_of_memory, &cpu_bf16),
+        cmocka_unit_test_prestate(a_field_in_f32_doubts_nothing, &cpu_f32),
         cmocka_unit_test(the_flow_takes_the_steps_of_the_reference),
         cmocka_unit_test(a_step_with_the_true_velocity_ends_at_the_data),
         cmocka_unit_test(guidance_of_one_is_the_conditional_branch_and_of_zero_the_other),

@@ -32,6 +32,11 @@ const char *const tree_names[] = {"canopy", "trunk"};
 const ellipsoids bush_of_ellipsoids = {
     .count = 2, .parts = {{{0.0, 0.15, 0.0}, {0.2, 0.2, 0.2}}, {{0.0, -0.2, 0.0}, {0.1, 0.2, 0.1}}}};
 
+const ellipsoids bumpy_ellipsoids = {
+    .count = 2,
+    .parts = {{{0.1, -0.05, 0.02}, {0.85, 0.6, 0.45}}, {{0.03, 0.02, -0.05}, {0.8, 0.7, 0.9}}},
+    .waves = {0.0, 0.06}};
+
 /* ---- The networks of noise -------------------------------------------------------------------------------- */
 
 static lumen_status load_isnet(const void *config, layer_loader *in)
@@ -133,6 +138,7 @@ enum {
     SINES = 3,
     COSINES = 27,
     FREQUENCIES = 8,
+    WAVE = 4,      /* of the frequencies: 16 */
     FLAG = 8,      /* channel of the first part's flag */
     CONSTANT = 16, /* channel that holds `constant` */
     RESULT = 20
@@ -199,7 +205,7 @@ static void think_up_dit(const char *name, const tensor *x, float *values)
 }
 
 /* The ellipsoid's linear form of an embedded point: positive inside. */
-static double put_ellipsoid(const ellipsoid *part, double form[POINT_INPUTS])
+static double put_ellipsoid(const ellipsoid *part, double waves, double form[POINT_INPUTS])
 {
     double rest = 0.5;
     memset(form, 0, POINT_INPUTS * sizeof *form);
@@ -210,6 +216,7 @@ static double put_ellipsoid(const ellipsoid *part, double form[POINT_INPUTS])
         rest -= weight;
         form[SINES + FREQUENCIES * axis] = weight * sin(part->center[axis]);
         form[COSINES + FREQUENCIES * axis] = weight * cos(part->center[axis]);
+        form[COSINES + FREQUENCIES * axis + WAVE] = waves;
     }
     return rest;
 }
@@ -218,7 +225,7 @@ static void think_up_query(bool bias, const tensor *x, float *values)
 {
     double form[POINT_INPUTS];
     for (size_t i = 0; i < chosen->count; i++) {
-        const double rest = put_ellipsoid(&chosen->parts[i], form);
+        const double rest = put_ellipsoid(&chosen->parts[i], chosen->waves[i], form);
         for (size_t input = 0; input < POINT_INPUTS && !bias; input++)
             put_both(x, values, i, input, form[input]);
         if (bias)

@@ -25,7 +25,12 @@ typedef struct ellipsoid {
 typedef struct ellipsoids {
     size_t count;
     ellipsoid parts[ELLIPSOIDS_MAX];
+    double waves[ELLIPSOIDS_MAX]; /* height of cos 16 x + cos 16 y + cos 16 z on a part's field, which is 1/2 at the
+                                     center: bumps */
 } ellipsoids;
+
+/* For the extraction of surfaces: one that is smooth, and one with bumps. */
+extern const ellipsoids bumpy_ellipsoids;
 
 /* The parts of templates where a cat and a tree have them, in another order; and the names that they should get. */
 extern const ellipsoids cat_of_ellipsoids, tree_of_ellipsoids;
