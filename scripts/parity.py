@@ -7,8 +7,9 @@
 Needs torch, transformers, diffusers and safetensors in a virtual environment of its own, 7 GB of disk and 16 GB of
 memory: parts are loaded one at a time. With --parts dit,triposg,partcrafter,steps and --partcrafter PATH, a checkout of the
 public repository wgsxm/PartCrafter at 269bd41 (which wants einops too), PartCrafter instead of SDXL Turbo: 3.4 GB of
-disk, 12 GB of memory; with --parts rmbg,dino and the same checkout RMBG-1.4 and DINOv2, 0.7 GB. Prints the tables of docs/parity.md. --keep leaves the weights for the next
-run; bench/image.py uses them too.
+disk, 12 GB of memory; with --parts rmbg,dino and the same checkout RMBG-1.4 and DINOv2, 0.7 GB; with --parts extract
+meshes (extraction.py). Prints the tables of docs/parity.md. --keep leaves the weights for the next run; bench/image.py
+uses them too.
 
 Weights are normal with a deviation of 1 / sqrt(inputs), norms near 1, stored as f16 in the layout of the official
 repository. Both sides read the same file. Errors: the largest difference over the largest value of the reference.
@@ -26,6 +27,8 @@ import time
 
 import numpy
 import torch
+
+import extraction
 
 TEXT = dict(hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072, vocab_size=49408,
             max_position_embeddings=77, hidden_act="quick_gelu", layer_norm_eps=1e-5, projection_dim=768,
@@ -411,6 +414,8 @@ def main():
     arguments.add_argument("--partcrafter", default=os.environ.get("PARTCRAFTER_PATH", ""),
                            help="a checkout of the reference of dit, triposg and partcrafter")
     arguments.add_argument("--side", type=int, default=64, help="of the latent")
+    arguments.add_argument("--small", help="write_small_models of the build, for the part extract")
+    arguments.add_argument("--depth", type=int, default=7, help="of the dense lattice of the part extract")
     arguments.add_argument("--reference", help=argparse.SUPPRESS)
     arguments.add_argument("--type", default="f32", help=argparse.SUPPRESS)
     given = arguments.parse_args()
@@ -419,6 +424,14 @@ def main():
         run_reference(given.folder, given.reference, given.type, given.side)
         return
     parts = given.parts.split(",")
+    if "extract" in parts:
+        given.folder.mkdir(parents=True, exist_ok=True)
+        extraction.write_models(given.folder, given.small, given.depth)
+        good = extraction.compare(given.program, given.folder, given.partcrafter, partcrafter_class("triposg"),
+                                  given.types.split(","), given.depth)
+        parts.remove("extract")
+        if not good or not parts:
+            sys.exit("" if good else "the reference's meshes and ours differ")
     if any(part in ("unet", "vae") for part in parts):
         check_names(given.program)
     given.folder.mkdir(parents=True, exist_ok=True)
