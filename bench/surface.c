@@ -239,12 +239,13 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
                     continue;
                 }
                 surface_projection how = {.field_normals = true};
+                surface_projection_report moved;
                 float *mesh_normals = arena_array(result, float, 3 * SAMPLES);
                 if (mesh_normals == NULL)
                     exit(EXIT_FAILURE);
                 memcpy(mesh_normals, cloud.normals, 3 * SAMPLES * sizeof *mesh_normals);
                 if (surface_project(&field, &settings, &report, &how, cloud.count, cloud.positions, cloud.normals,
-                                    scratch, NULL, &error) != LUMEN_OK)
+                                    scratch, &moved, &error) != LUMEN_OK)
                     complain(&error);
                 closeness on_mesh = measure(known.distance, cloud.count, cloud.positions, mesh_normals);
                 close = measure(known.distance, cloud.count, cloud.positions, cloud.normals);
@@ -252,7 +253,9 @@ static void table(arena *scratch, arena *result, bool with_reference, int only_s
                        close.angle, milliseconds, held);
                 for (int i = 0; i <= (int)settings.levels; i++)
                     printf(" %llu", (unsigned long long)report.level_queries[i]);
-                printf(" v%llu\n", (unsigned long long)report.vertex_queries);
+                printf(" v%llu specks %u moved %.4f %% %.4f %%\n", (unsigned long long)report.vertex_queries,
+                       (unsigned)report.specks, 100.0 * moved.move_mean / (double)settings.side,
+                       100.0 * moved.move_max / (double)settings.side);
                 fflush(stdout);
             }
         }

@@ -31,4 +31,11 @@ void mesh_compute_normals(lumen_mesh *mesh);
  * there is nothing to put a box around. */
 bool mesh_bounds(const lumen_mesh *meshes, size_t count, float low[3], float high[3]);
 
+/* Leaves out the specks: pieces whose surface is less than `share` of that of the largest piece and whose box is
+ * shorter than `length` along each axis. Pieces are connected through vertices; a cavity is one too. What is left keeps
+ * its order. All indices must be valid. `dropped` may be NULL. Scratch (4 bytes for each vertex, 32 for each piece) is
+ * rewound. Errors: LUMEN_ERROR_MEMORY; the mesh is as it was. */
+lumen_status mesh_drop_specks(lumen_mesh *mesh, double share, float length, arena *scratch, uint32_t *dropped,
+                              lumen_error *error);
+
 #endif

@@ -7,13 +7,15 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "geometry/mesh.h"
 #include "geometry/surface_level.h"
 
 enum { MAGNITUDES_MAX = 65536 };
 
 surface_settings surface_settings_for(lumen_quality quality)
 {
-    surface_settings settings = {.low = {-1.005f, -1.005f, -1.005f}, .side = 2.01f, .coarse_cells = 32, .levels = 3};
+    surface_settings settings = {
+        .low = {-1.005f, -1.005f, -1.005f}, .side = 2.01f, .coarse_cells = 32, .levels = 3, .specks = 0.001f};
     if (quality == LUMEN_QUALITY_FAST)
         settings.levels = 2;
     if (quality == LUMEN_QUALITY_HIGH)
@@ -233,6 +235,9 @@ lumen_status surface_extract(const batch_field *field, const surface_settings *s
     search.fraction = (double)(settings->levels + 1) / (double)(settings->levels + 2);
     if (status == LUMEN_OK)
         status = surface_place_vertices(&search, last, counted.saturation, mesh);
+    if (status == LUMEN_OK && settings->specks > 0.0f && mesh->vertex_count > 0)
+        status = mesh_drop_specks(mesh, (double)settings->specks, SURFACE_SPECK_CELLS * last->lattice.cell, scratch,
+                                  &counted.specks, error);
     if (status == LUMEN_OK) {
         counted.cell = last->lattice.cell;
         counted.empty = mesh->vertex_count == 0;

@@ -52,7 +52,7 @@ typedef enum surface_outside {
     SURFACE_OUTSIDE_NEGATIVE     /* as in logits of an occupancy */
 } surface_outside;
 
-enum { SURFACE_LEVELS_MAX = 6, SURFACE_CELLS_MAX = 1024 };
+enum { SURFACE_LEVELS_MAX = 6, SURFACE_CELLS_MAX = 1024, SURFACE_SPECK_CELLS = 4 };
 
 typedef struct surface_settings {
     float low[3];          /* the corner of the box with the smallest coordinates */
@@ -60,6 +60,9 @@ typedef struct surface_settings {
     uint32_t coarse_cells; /* cells along an edge of the lattice that is asked whole: 4 to 256, a multiple of 4 */
     uint32_t levels;       /* how often it is halved: 0 to SURFACE_LEVELS_MAX, up to SURFACE_CELLS_MAX cells */
     surface_outside outside;
+    /* Loose pieces whose surface is less than this share of the largest one's and whose box is shorter than
+     * SURFACE_SPECK_CELLS cells of the last lattice along each axis are noise and left out; 0: none is. */
+    float specks;
     size_t batch;            /* most points in one call of the field; 0: 16,384 */
     uint64_t queries_max;    /* more are an error (LUMEN_ERROR_FAILED); 0: no limit */
     lumen_progress progress; /* asked before every batch, with stage "surface"; false cancels; may be NULL */
@@ -67,7 +70,7 @@ typedef struct surface_settings {
 } surface_settings;
 
 /* The box of TripoSG and PartCrafter, [-1.005, 1.005]^3, with 32 cells halved twice (fast: 128), thrice (standard: 256)
- * or 64 cells halved thrice (high: 512, as many as the reference). */
+ * or 64 cells halved thrice (high: 512, as many as the reference); specks 0.001. */
 surface_settings surface_settings_for(lumen_quality quality);
 
 typedef struct surface_report {
@@ -76,6 +79,7 @@ typedef struct surface_report {
     uint64_t level_queries[SURFACE_LEVELS_MAX + 1]; /* for the coarse lattice and each halving */
     uint64_t vertex_queries;                        /* for vertices between saturated ends */
     uint64_t not_numbers;                           /* values that were NaN */
+    uint32_t specks;                                /* pieces that were left out */
     uint64_t cells;                                 /* cells of the last lattice that the surface crosses */
     float outside;                                  /* 1 where positive values lie outside, else -1 */
     float cell;                                     /* edge length of the last lattice's cells */

@@ -229,6 +229,71 @@ static void the_box_holds_all_meshes(void **state)
     assert_false(mesh_bounds(NULL, 0, low, high));
 }
 
+/* Two tetrahedra, the first of them `scale` as large as the second, with everything that a mesh may carry. */
+static lumen_mesh two_sizes(arena *memory, float scale)
+{
+    lumen_mesh mesh = {.vertex_count = 8, .triangle_count = 8};
+    mesh.positions = arena_array(memory, float, 24);
+    mesh.normals = arena_array(memory, float, 24);
+    mesh.attachments = arena_array(memory, float, 8);
+    mesh.colors = arena_array(memory, uint8_t, 24);
+    mesh.triangles = arena_array(memory, uint32_t, 24);
+    mesh.hidden = arena_array(memory, uint8_t, 8);
+    for (size_t i = 0; i < 24; i++) {
+        mesh.positions[i] = i < 12 ? 5.0f + scale * tetrahedron_positions[i] : tetrahedron_positions[i - 12];
+        mesh.normals[i] = (float)i;
+        mesh.colors[i] = (uint8_t)i;
+        mesh.triangles[i] = i < 12 ? tetrahedron_triangles[i] : 4 + tetrahedron_triangles[i - 12];
+    }
+    for (size_t i = 0; i < 8; i++) {
+        mesh.attachments[i] = (float)i;
+        mesh.hidden[i] = (uint8_t)i;
+    }
+    return mesh;
+}
+
+static uint32_t specks_of(arenas *memory, lumen_mesh *mesh, double share, float length)
+{
+    uint32_t dropped;
+    lumen_error error;
+    assert_int_equal(mesh_drop_specks(mesh, share, length, memory->scratch, &dropped, &error), LUMEN_OK);
+    return dropped;
+}
+
+static void a_speck_is_left_out_with_all_that_it_has(void **state)
+{
+    arenas *memory = *state;
+    lumen_mesh mesh = two_sizes(memory->result, 0.01f);
+    assert_int_equal(specks_of(memory, &mesh, 0.001, 0.02f), 1);
+    assert_watertight(&mesh, memory->scratch);
+    assert_int_equal(mesh.vertex_count, 4);
+    assert_int_equal(mesh.triangle_count, 4);
+    assert_memory_equal(mesh.positions, tetrahedron_positions, sizeof tetrahedron_positions);
+    assert_memory_equal(mesh.triangles, tetrahedron_triangles, sizeof tetrahedron_triangles);
+    for (size_t i = 0; i < 12; i++)
+        assert_true(mesh.normals[i] == (float)(i + 12) && mesh.colors[i] == i + 12);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(mesh.attachments[i] == (float)(i + 4) && mesh.hidden[i] == i + 4);
+}
+
+static void a_piece_that_is_long_or_has_much_surface_is_no_speck(void **state)
+{
+    arenas *memory = *state;
+    lumen_mesh mesh = two_sizes(memory->result, 0.01f), before = mesh;
+    assert_int_equal(specks_of(memory, &mesh, 0.001, 0.005f), 0);
+    assert_int_equal(specks_of(memory, &mesh, 0.00005, 0.02f), 0);
+    assert_memory_equal(&mesh, &before, sizeof mesh);
+}
+
+static void the_largest_piece_stays_however_small_it_is(void **state)
+{
+    arenas *memory = *state;
+    lumen_mesh mesh = tetrahedron(), empty = {0};
+    assert_int_equal(specks_of(memory, &mesh, 1.0, 100.0f), 0);
+    assert_int_equal(mesh.vertex_count, 4);
+    assert_int_equal(specks_of(memory, &empty, 1.0, 100.0f), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +306,9 @@ int main(void)
         test_with_arenas(wrong_indices_are_noticed_and_not_followed),
         test_with_arenas(unused_vertices_and_strange_coordinates_are_counted),
         test_with_arenas(an_empty_mesh_is_closed),
+        test_with_arenas(a_speck_is_left_out_with_all_that_it_has),
+        test_with_arenas(a_piece_that_is_long_or_has_much_surface_is_no_speck),
+        test_with_arenas(the_largest_piece_stays_however_small_it_is),
         test_with_arenas(a_great_fan_takes_no_longer_than_its_size),
         cmocka_unit_test(normals_point_outward_at_any_scale),
         cmocka_unit_test(a_speck_in_a_large_mesh_has_its_normals),

@@ -410,6 +410,44 @@ static void noise_leaves_a_closed_surface_near_the_true_one(void **state)
     assert_true(farthest(&mesh, stool) < report.cell);
 }
 
+/* A ball beside a small one, and a bubble of noise within. */
+static float ball_with_a_neighbor(const float p[3])
+{
+    const float away[3] = {p[0] - 0.85f, p[1], p[2]}, within[3] = {p[0] - 0.18844f, p[1], p[2]};
+    const float ball = length3(p[0], p[1], p[2]) - 0.7f, neighbor = length3(away[0], away[1], away[2]) - 0.06f;
+    return fmaxf(fminf(ball, neighbor), 0.02f - length3(within[0], within[1], within[2]));
+}
+
+static void specks_are_left_out_and_small_pieces_stay(void **state)
+{
+    arenas *memory = *state;
+    known_field known = told(ball_with_a_neighbor, FIELD_LOGIT, 0.1f);
+    surface_settings settings = surface_settings_for(LUMEN_QUALITY_FAST);
+    lumen_mesh mesh;
+    surface_report report = extracted(memory, &known, &settings, &mesh);
+    assert_watertight(&mesh, memory->scratch);
+    assert_int_equal(checked(&mesh, memory->scratch).components, 2);
+    assert_int_equal(report.specks, 1);
+    settings.specks = 0.0f;
+    known.asked = 0;
+    report = extracted(memory, &known, &settings, &mesh);
+    assert_int_equal(checked(&mesh, memory->scratch).components, 3);
+    assert_int_equal(report.specks, 0);
+}
+
+static void noise_at_high_quality_leaves_one_piece(void **state)
+{
+    arenas *memory = *state;
+    known_field known = told(middle_ball, FIELD_LOGIT, 0.1f);
+    known.noise = 0.05f;
+    surface_settings settings = surface_settings_for(LUMEN_QUALITY_HIGH);
+    lumen_mesh mesh;
+    surface_report report = extracted(memory, &known, &settings, &mesh);
+    assert_watertight(&mesh, memory->scratch);
+    assert_int_equal(checked(&mesh, memory->scratch).components, 1);
+    assert_true(report.specks > 0);
+}
+
 /* ---- Stopping ---------------------------------------------------------------------------------------- */
 
 typedef struct patience {
@@ -522,6 +560,8 @@ int main(void)
         test_with_arenas(a_field_that_is_nowhere_a_number_is_an_error),
         test_with_arenas(infinite_values_only_tell_the_side),
         test_with_arenas(noise_leaves_a_closed_surface_near_the_true_one),
+        test_with_arenas(specks_are_left_out_and_small_pieces_stay),
+        test_with_arenas(noise_at_high_quality_leaves_one_piece),
         test_with_arenas(progress_that_says_no_cancels_before_every_batch),
         test_with_arenas(what_the_field_returns_is_passed_on),
         test_with_arenas(impossible_settings_are_refused),
