@@ -1,4 +1,4 @@
-/* The surface of one part, from its latents, as `--extract reference` makes it; see networks.c. */
+/* The surface of one part, from its latents, as the engine makes it; see networks.c. */
 
 #include "networks.h"
 
@@ -26,6 +26,7 @@ static void print_result(const job *work, const partcrafter *model, const surfac
 
 static lumen_status extract(job *work, partcrafter *model, arena *scratch, arena *result)
 {
+    enum { REFERENCE_FROM = 3 };
     surface_reference how = surface_reference_settings();
     const batch_field field = {.evaluate = ask, .user = model};
     tensor latents, depth;
@@ -37,7 +38,10 @@ static lumen_status extract(job *work, partcrafter *model, arena *scratch, arena
     how.depth = (uint32_t)number;
     const uint64_t began = clock_now_ns();
     lumen_status status = partcrafter_begin_part(model, values, latents.sizes[0], &work->error);
-    if (status == LUMEN_OK)
+    if (status == LUMEN_OK && how.depth < REFERENCE_FROM) {
+        const surface_settings preset = surface_settings_for((lumen_quality)how.depth);
+        status = surface_extract(&field, &preset, scratch, result, &mesh, &found, &work->error);
+    } else if (status == LUMEN_OK)
         status = surface_extract_reference(&field, &how, scratch, result, &mesh, NULL, &found, &work->error);
     work->seconds[0] = clock_seconds_between(began, clock_now_ns());
     if (status != LUMEN_OK)

@@ -17,7 +17,7 @@
  *     triposg, field: latents (T, 64), points (M, 3)  -> values (M); field measures the points alone
  *     partcrafter:  image, noise (N, T, 64), steps_guidance (2)            -> latents (N, T, 64)
  *     extract:      latents (T, C), depth (1)  -> vertices (V, 3) of the mesh of the reference's schedule; depth is that
- *                   of its dense lattice
+ *                   of its dense lattice, or 0, 1, 2: the adaptive one at standard, fast and high quality
  * For PartCrafter MODEL may be -, which stands for made-up weights of the true shapes.
  * OUTPUT gets the plain values (f32, or bytes for whole). Standard output gets one line of JSON: seconds and memory,
  * and what the last run cost by kind of operator. `names` prints each tensor of SDXL with its name in a single file. */
