@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ROWS = 16, LINE = 64, SUMS = TILE_SUMS };
+enum { ROWS = 16, LINE = 64, TILE = ROWS * LINE, SUMS = TILE_SUMS };
 
 /* Rows (or pixels) that are read again for each panel should stay in the second-level cache, of which processors with
  * tiles have 2 MiB for each core, beside two panels. */
@@ -18,20 +18,20 @@ static void *scratch_of(operators *run, size_t count, size_t element)
 
 /* ---- Linear layers --------------------------------------------------------------------------------------------- */
 
-/* With more weights than rows, all rows are brought into blocks first and threads divide the outputs, so that each
- * weight is read once; otherwise each thread takes bands of rows. */
+/* With more weights than rows, threads divide the outputs, so that each weight is read by one of them; otherwise they
+ * divide the rows. Either way a thread brings a chunk of rows into blocks of its own right before it multiplies them,
+ * when they are in its own cache: blocks that threads make for one another were slower. */
 typedef struct linear_work {
     tile_product of;
     const char *x;
-    size_t rows, row_bytes, stride; /* of x; bytes */
-    size_t tile_bytes;              /* of 16 rows in blocks */
-    char *blocks;
-    size_t blocks_bytes;
-    tile_rows *tiles;
-    size_t tile_count; /* of a thread's blocks */
-    size_t chunk;      /* tiles that fit into the cache */
-    bool sliced;       /* many inputs */
-    float *sums;       /* for each thread, when sliced those of all panels of a group and all tiles of a chunk */
+    size_t rows, stride; /* of x; bytes from row to row */
+    size_t tiles;        /* of rows */
+    bool by_outputs;
+    size_t chunk; /* tiles that fit into the cache */
+    size_t slice; /* steps that are taken of these at a time */
+    char *blocks; /* of each thread: (chunk, slice) tiles */
+    tile_rows *listed;
+    float *sums; /* of each thread; when sliced those of all panels of a group and all tiles of a chunk */
     size_t sums_each;
 } linear_work;
 
@@ -39,105 +39,77 @@ typedef struct linear_work {
  * taken in slices: a slice of a chunk's rows, and the sums of a group of panels, fit into the cache together. */
 enum { SLICED_INPUTS = 4096, SLICE_STEPS = 64, SLICED_CHUNK = 12, SLICED_PANELS = 32 };
 
-/* All panels of [from, to) for `count` tiles of rows. */
-static void multiply_panels(const linear_work *all, const tile_rows *tiles, size_t count, size_t from, size_t to,
-                            float *sums)
+/* Steps [step, step + steps) of `count` tiles of rows. */
+static void block_rows(const linear_work *all, size_t tile, size_t count, size_t step, size_t steps, char *to,
+                       tile_rows *listed)
 {
-    if (!all->sliced) {
-        tiles_multiply(&all->of, tiles, count, from, to, sums);
+    size_t bytes = steps * LINE;
+    for (size_t i = 0; i < count; i++, to += ROWS * bytes) {
+        size_t first = (tile + i) * ROWS, valid = all->rows - first < ROWS ? all->rows - first : ROWS;
+        tiles_block_rows(all->x + first * all->stride + step * LINE, all->stride, valid, bytes, to);
+        listed[i] = (tile_rows){.first = to, .valid = valid, .result = first};
+    }
+}
+
+/* Panels [from, to) for tiles [tile, tile + count). */
+static void multiply_chunk(const linear_work *all, size_t tile, size_t count, size_t from, size_t to, unsigned thread)
+{
+    const tile_product *of = &all->of;
+    char *blocks = all->blocks + thread * all->chunk * all->slice * TILE;
+    tile_rows *listed = all->listed + thread * all->chunk;
+    float *sums = all->sums + thread * all->sums_each;
+    if (all->slice == of->steps) {
+        block_rows(all, tile, count, 0, of->steps, blocks, listed);
+        tiles_multiply(of, listed, count, from, to, sums);
         return;
     }
     for (size_t panel = from; panel < to; panel += SLICED_PANELS)
-        tiles_multiply_slices(&all->of, tiles, count, panel, to - panel < SLICED_PANELS ? to : panel + SLICED_PANELS,
-                              SLICE_STEPS, sums);
+        for (size_t step = 0; step < of->steps; step += all->slice) {
+            size_t steps = of->steps - step < all->slice ? of->steps - step : all->slice;
+            block_rows(all, tile, count, step, steps, blocks, listed);
+            tiles_multiply_slice(of, listed, count, panel, to - panel < SLICED_PANELS ? to : panel + SLICED_PANELS,
+                                 step, steps, sums);
+        }
 }
 
-/* How many rows tile `tile` of x has. */
-static size_t rows_of(const linear_work *all, size_t tile)
-{
-    size_t left = all->rows - tile * ROWS;
-    return left < ROWS ? left : ROWS;
-}
-
-static void block_tile(const linear_work *all, size_t tile, char *to)
-{
-    tiles_block_rows(all->x + tile * ROWS * all->stride, all->stride, rows_of(all, tile), all->row_bytes, to);
-}
-
-/* Work is counted in tiles of rows. */
-static void block_range(void *argument, size_t from, size_t to, unsigned thread)
-{
-    (void)thread;
-    const linear_work *all = argument;
-    for (size_t tile = from; tile < to; tile++)
-        block_tile(all, tile, all->blocks + tile * all->tile_bytes);
-}
-
-/* Tiles [first, first + count) of x, whose blocks begin at `blocks`. */
-static void list_rows(const linear_work *all, size_t first, size_t count, const char *blocks, tile_rows *to)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = (tile_rows){
-            .first = blocks + i * all->tile_bytes, .valid = rows_of(all, first + i), .result = (first + i) * ROWS};
-}
-
-static void outputs_range(void *argument, size_t from, size_t to, unsigned thread)
+/* Work is counted in panels, or in tiles of rows. */
+static void linear_range(void *argument, size_t from, size_t to, unsigned thread)
 {
     const linear_work *all = argument;
+    size_t first = all->by_outputs ? 0 : from, last = all->by_outputs ? all->tiles : to;
     tiles_begin();
-    for (size_t tile = 0; tile < all->tile_count; tile += all->chunk)
-        multiply_panels(all, all->tiles + tile,
-                        all->tile_count - tile < all->chunk ? all->tile_count - tile : all->chunk, from, to,
-                        all->sums + thread * all->sums_each);
+    for (size_t tile = first; tile < last; tile += all->chunk)
+        multiply_chunk(all, tile, last - tile < all->chunk ? last - tile : all->chunk, all->by_outputs ? from : 0,
+                       all->by_outputs ? to : all->of.panels, thread);
     tiles_end();
 }
 
-/* Work is counted in tiles of rows. */
-static void rows_range(void *argument, size_t from, size_t to, unsigned thread)
+/* `tiles` in chunks of about `fit`, none much smaller than the others: each reads all weights. */
+static size_t even_chunk(size_t tiles, size_t fit)
 {
-    const linear_work *all = argument;
-    char *blocks = all->blocks + thread * all->blocks_bytes;
-    tile_rows *tiles = all->tiles + thread * all->tile_count;
-    tiles_begin();
-    for (size_t tile = from; tile < to; tile += all->tile_count) {
-        size_t count = to - tile < all->tile_count ? to - tile : all->tile_count;
-        for (size_t i = 0; i < count; i++)
-            block_tile(all, tile + i, blocks + i * all->tile_bytes);
-        list_rows(all, tile, count, blocks, tiles);
-        multiply_panels(all, tiles, count, 0, all->of.panels, all->sums + thread * all->sums_each);
-    }
-    tiles_end();
+    fit = fit > 3 ? fit : 3;
+    size_t chunks = (tiles + fit / 2) / fit;
+    return chunks > 1 ? (tiles + chunks - 1) / chunks : tiles;
 }
 
 /* `rows` rows of `in` elements, `stride` bytes apart. */
 static void multiply_rows(operators *run, const tile_product *of, const char *x, size_t rows, size_t in, size_t stride)
 {
-    size_t tiles = (rows + ROWS - 1) / ROWS, row_bytes = in * sizeof(uint16_t);
-    size_t fit = cached_rows / (ROWS * row_bytes) / 3 * 3;
-    linear_work all = {.of = *of, .x = x, .rows = rows, .row_bytes = row_bytes, .stride = stride};
-    all.sliced = in >= SLICED_INPUTS && !of->gated && tiles > 4;
-    all.chunk = all.sliced ? SLICED_CHUNK : fit > 4 ? fit : 4;
-    all.sums_each = all.sliced ? (size_t)SLICED_CHUNK * SLICED_PANELS * ROWS * 32 : SUMS;
-    bool by_outputs = of->panels >= run->threads && 2 * of->panels * ROWS >= rows;
-    size_t each = (tiles + run->threads - 1) / run->threads;
-    all.tile_count = by_outputs ? tiles : each < all.chunk ? each : all.chunk;
-    all.tile_bytes = ROWS * row_bytes;
-    all.blocks_bytes = all.tile_count * all.tile_bytes;
+    linear_work all = {.of = *of, .x = x, .rows = rows, .stride = stride};
+    all.tiles = (rows + ROWS - 1) / ROWS;
+    all.by_outputs = of->panels >= run->threads && 2 * of->panels * ROWS >= rows;
+    bool sliced = in >= SLICED_INPUTS && !of->gated && all.tiles > 4;
+    size_t each = all.by_outputs ? all.tiles : (all.tiles + run->threads - 1) / run->threads;
+    all.chunk = even_chunk(each, sliced ? SLICED_CHUNK : cached_rows / (of->steps * TILE));
+    all.slice = sliced ? SLICE_STEPS : of->steps;
+    all.sums_each = sliced ? all.chunk * SLICED_PANELS * ROWS * 32 : SUMS;
     all.of.stride = LINE;
-    all.of.step_bytes = ROWS * LINE;
-    size_t copies = by_outputs ? 1 : run->threads;
-    all.blocks = scratch_of(run, copies, all.blocks_bytes);
-    all.tiles = scratch_of(run, copies * all.tile_count, sizeof *all.tiles);
+    all.of.step_bytes = TILE;
+    all.blocks = scratch_of(run, run->threads, all.chunk * all.slice * TILE);
+    all.listed = scratch_of(run, run->threads * all.chunk, sizeof *all.listed);
     all.sums = scratch_of(run, run->threads, all.sums_each * sizeof *all.sums);
-    if (operators_failed(run))
-        return;
-    if (by_outputs) {
-        parallel_for(run, tiles, 4, block_range, &all);
-        list_rows(&all, 0, tiles, all.blocks, all.tiles);
-        parallel_for(run, of->panels, 1, outputs_range, &all);
-    } else {
-        parallel_for(run, tiles, 2, rows_range, &all);
-    }
+    if (!operators_failed(run))
+        parallel_for(run, all.by_outputs ? of->panels : all.tiles, all.by_outputs ? 1 : 2, linear_range, &all);
 }
 
 /* Whether a result of at least `least` bytes is better written past the cache: one that is much larger does not stay

@@ -205,6 +205,7 @@ TILES_INLINE void finish_row(const tile_product *of, size_t row, const float *su
     }
     __m512 low = finish(of, sums, first), high = finish(of, sums + LANES, second);
     if (of->add != NULL) {
+        _mm_prefetch(of->add + at + PAIRED, _MM_HINT_T1); /* for the next panel */
         low = _mm512_add_ps(low, vector_load(of->add + at, 0xffffu));
         high = _mm512_add_ps(high, vector_load(of->add + at + LANES, 0xffffu));
     }
@@ -279,11 +280,11 @@ TILES_INLINE void multiply_one(const char *const rows[3], size_t offset, size_t 
     _tile_dpbf16ps(1, 4, 7);
 }
 
-/* What is multiplied at a time: `tall` tiles of rows with two strips, over the tiles of inputs [from, from + steps). */
+/* What is multiplied at a time: `tall` tiles of rows with two strips, over `steps` tiles of inputs. */
 typedef struct block {
     const tile_rows *rows;
-    const char *first, *second; /* the strips at `from` */
-    size_t from, steps;
+    const char *first, *second; /* the strips at the first of these */
+    size_t steps;
     float *sums; /* (tall * 16, 32), to which is added unless they are `fresh` */
     bool fresh;
 } block;
@@ -318,7 +319,7 @@ TILES_INLINE void multiply_block(const tile_product *of, const block *now, const
         }
     }
     for (size_t line = 0; line < of->lines; line++) {
-        size_t offset = line * of->line_bytes + now->from * of->step_bytes;
+        size_t offset = line * of->line_bytes;
         const char *rows[3] = {now->rows[0].first + offset, now->rows[tall > 1 ? 1 : 0].first + offset,
                                now->rows[tall > 2 ? 2 : 0].first + offset};
         for (size_t step = 0; step < now->steps; step++) {
@@ -402,38 +403,33 @@ void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count,
 }
 
 TILES
-void tiles_multiply_slices(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
-                           size_t slice, float *partial)
+void tiles_multiply_slice(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
+                          size_t step, size_t steps, float *sums)
 {
     size_t strip_bytes = of->steps * TILE_BYTES, blocks = (count + 2) / 3;
     unfinished before = {.at = 0};
-    for (size_t step = 0; step < of->steps; step += slice) {
-        size_t steps = of->steps - step < slice ? of->steps - step : slice;
-        float *sums = partial;
-        for (size_t panel = from; panel < to; panel++) {
-            const char *first = of->weights + 2 * panel * strip_bytes + step * TILE_BYTES;
-            ahead next = {.first = first + 2 * strip_bytes,
-                          .second = first + 3 * strip_bytes,
-                          .left = panel + 1 < to ? steps * TILE_BYTES : 0,
-                          .each = (TILE_BYTES / blocks + 63) / 64 * 64};
-            size_t tall = 0;
-            for (size_t i = 0; i < count; i += tall, sums += tall * TILE_ROWS * PAIRED) {
-                tall = tall_of(count - i);
-                block now = {.rows = &rows[i],
-                             .first = first,
-                             .second = first + strip_bytes,
-                             .from = step,
-                             .steps = steps,
-                             .sums = sums,
-                             .fresh = step == 0};
-                multiply_tall(of, &now, tall, &next, &before);
-                if (step + steps == of->steps)
-                    before = (unfinished){.rows = now.rows,
-                                          .count = tall * TILE_ROWS,
-                                          .sums = sums,
-                                          .first = 2 * panel * TILE_ROWS,
-                                          .second = (2 * panel + 1) * TILE_ROWS};
-            }
+    for (size_t panel = from; panel < to; panel++) {
+        const char *first = of->weights + 2 * panel * strip_bytes + step * TILE_BYTES;
+        ahead next = {.first = first + 2 * strip_bytes,
+                      .second = first + 3 * strip_bytes,
+                      .left = panel + 1 < to ? steps * TILE_BYTES : 0,
+                      .each = (TILE_BYTES / blocks + 63) / 64 * 64};
+        size_t tall = 0;
+        for (size_t i = 0; i < count; i += tall, sums += tall * TILE_ROWS * PAIRED) {
+            tall = tall_of(count - i);
+            block now = {.rows = &rows[i],
+                         .first = first,
+                         .second = first + strip_bytes,
+                         .steps = steps,
+                         .sums = sums,
+                         .fresh = step == 0};
+            multiply_tall(of, &now, tall, &next, &before);
+            if (step + steps == of->steps)
+                before = (unfinished){.rows = now.rows,
+                                      .count = tall * TILE_ROWS,
+                                      .sums = sums,
+                                      .first = 2 * panel * TILE_ROWS,
+                                      .second = (2 * panel + 1) * TILE_ROWS};
         }
     }
     finish_rows(of, &before, before.count);
@@ -479,10 +475,10 @@ void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count,
     (void)of, (void)rows, (void)count, (void)from, (void)to, (void)sums;
 }
 
-void tiles_multiply_slices(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
-                           size_t slice, float *partial)
+void tiles_multiply_slice(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
+                          size_t step, size_t steps, float *sums)
 {
-    (void)of, (void)rows, (void)count, (void)from, (void)to, (void)slice, (void)partial;
+    (void)of, (void)rows, (void)count, (void)from, (void)to, (void)step, (void)steps, (void)sums;
 }
 
 void tiles_begin(void)

@@ -69,11 +69,11 @@ void tiles_block_row_scaled(const char *from, size_t bytes, char *to, size_t row
 enum { TILE_SUMS = 2 * 48 * 32 }; /* f32 */
 void tiles_multiply(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to, float *sums);
 
-/* The same for plain linear layers with so many inputs that neither the rows nor a panel's weights stay in the cache:
- * `slice` tiles of inputs after another, with the sums of all panels and rows in `partial`, 2 KiB for each panel and
- * tile of rows. */
-void tiles_multiply_slices(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
-                           size_t slice, float *partial);
+/* For plain linear layers with so many inputs that neither the rows nor a panel's weights stay in the cache: tiles of
+ * inputs [step, step + steps) of the weights, of which `rows` hold nothing else. Slices come in their order, each with
+ * the same `sums` of all panels and rows, 2 KiB for each panel and tile of rows; the last one gives results. */
+void tiles_multiply_slice(const tile_product *of, const tile_rows *rows, size_t count, size_t from, size_t to,
+                          size_t step, size_t steps, float *sums);
 void tiles_begin(void);
 void tiles_end(void);
 
