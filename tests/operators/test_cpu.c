@@ -28,6 +28,78 @@ static void attention_in_bf16_does_without_tile_registers(void **state)
     compare_with_plain(&within, attend, &(bool){true});
 }
 
+/* Rows are taken in tiles, tiles in chunks, inputs in slices, and threads divide rows or outputs; what is left over at
+ * the end of each must not show. 4160 inputs are two slices and a bit; 4096 outputs of all rows are written past the
+ * cache, those of few rows are not. */
+enum { ROWS_MOST = 523 };
+
+typedef struct product {
+    size_t in, out;
+    bool gated;
+    size_t rows;
+} product;
+
+/* The first `rows` of always the same rows. */
+static tensor multiply(operators *run, const void *given)
+{
+    const product *of = given;
+    tensor all = values_in(run, 2, (size_t[]){ROWS_MOST, of->in}, 1, 0.0f, 1.0f);
+    tensor added = values_in(run, 2, (size_t[]){ROWS_MOST, of->out}, 2, 0.0f, 1.0f);
+    tensor x = tensor_make(all.type, 2, (size_t[]){of->rows, of->in}, all.data);
+    tensor add = tensor_make(all.type, 2, (size_t[]){of->rows, of->out}, added.data);
+    linear *layer = linear_of(run, of->in, of->out, true, 3);
+    if (of->gated)
+        return op_linear_geglu(run, layer, &x);
+    return op_linear(run, layer, &x, &(epilogue){.activation = ACTIVATION_GELU, .add = &add});
+}
+
+static void rows_do_not_depend_on_what_comes_with_them(void **state)
+{
+    (void)state;
+    const product products[] = {
+        {.in = 96, .out = 192},
+        {.in = 2080, .out = 192},
+        {.in = 4160, .out = 192},
+        {.in = 96, .out = 4096},
+        {.in = 96, .out = 192, .gated = true},
+    };
+    const size_t rows[] = {1, 16, 31, 33, 49, 64, 65, 80, 97, 200, 211, 400};
+    for (size_t p = 0; p < sizeof products / sizeof *products; p++) {
+        operators_options options = {.type = TENSOR_BF16, .arena_bytes = 1 << 25, .threads = 1};
+        product of = products[p];
+        of.rows = ROWS_MOST;
+        operators *run = context_open_or_skip(&options);
+        if (!cpu_of(run)->tiles) {
+            operators_close(run);
+            skip(); /* oneDNN promises nothing of the kind */
+        }
+        tensor sizes;
+        float *all = result_of(run, multiply, &of, &sizes);
+        operators_close(run);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            options.threads = (unsigned)(i % 3 + 1);
+            of.rows = rows[i];
+            run = context_open_or_skip(&options);
+            float *some = result_of(run, multiply, &of, &sizes);
+            operators_close(run);
+            assert_memory_equal(some, all, tensor_count(&sizes) * sizeof *some);
+            free(some);
+        }
+        free(all);
+    }
+}
+
+static void linear_layers_of_all_shapes_are_near_the_plain_ones(void **state)
+{
+    static precision bf16 = {TENSOR_BF16, 1.5e-2, 6e-3};
+    (void)state;
+    void *within = &bf16;
+    compare_with_plain(&within, multiply, &(product){.in = 96, .out = 192, .rows = 97});
+    compare_with_plain(&within, multiply, &(product){.in = 2080, .out = 192, .rows = 211});
+    compare_with_plain(&within, multiply, &(product){.in = 4160, .out = 192, .rows = 100});
+    compare_with_plain(&within, multiply, &(product){.in = 4160, .out = 192, .rows = 64, .gated = true});
+}
+
 static void bf16_or_skip(void)
 {
     bool tiles;
@@ -93,6 +165,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_in_bf16_does_without_tile_registers),
+        cmocka_unit_test(rows_do_not_depend_on_what_comes_with_them),
+        cmocka_unit_test(linear_layers_of_all_shapes_are_near_the_plain_ones),
         cmocka_unit_test(gelu_is_within_a_rounding_of_bf16_everywhere),
         cmocka_unit_test(silu_is_within_a_rounding_of_bf16_everywhere),
         cmocka_unit_test(loading_f16_rounds_like_any_conversion),

@@ -143,7 +143,7 @@ void tiles_linear(operators *run, const cpu_linear *layer, const tensor *x, cons
                            .add = added(how, at),
                            .out = (uint16_t *)out->data + at,
                            .channels = layer->base.out,
-                           .streamed = streams(out, (size_t)4 << 20)};
+                           .streamed = how->add == NULL && streams(out, (size_t)4 << 20)};
         if (of.bias != NULL)
             multiply_rows(run, &of, (const char *)x->data + n * rows * stride, rows, layer->base.in, stride);
         operators_release(run, mark);
