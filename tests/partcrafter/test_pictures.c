@@ -108,8 +108,10 @@ static void bombs_are_refused_by_what_they_claim(void **state)
 {
     (void)state;
     buffer png = draw_plain(8, 8, PNG_FORMAT_RGB, 90, 0), jpeg;
-    static const uint8_t frame[] = {0xff, 0xd8, 0xff, 0xc0, 0,    17, 8, 0,    0, 0,    0,   3,
-                                    1,    0x22, 0,    2,    0x11, 1,  3, 0x11, 1, 0xff, 0xd9};
+    /* The begin, a frame of three colors, a scan, and not much of it. */
+    static const uint8_t frame[] = {0xff, 0xd8, 0xff, 0xc0, 0, 17,   8, 0,    0,    0, 0,    3,   1, 0x22,
+                                    0,    2,    0x11, 1,    3, 0x11, 1, 0xff, 0xda, 0, 12,   3,   1, 0,
+                                    2,    0x11, 3,    0x11, 0, 63,   0, 1,    2,    3, 0xff, 0xd9};
     put_number(png.data + 16, 4, 60000);
     put_number(png.data + 20, 4, 60000);
     uint32_t crc = 0xffffffff;
