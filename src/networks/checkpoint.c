@@ -203,6 +203,10 @@ lumen_status checkpoint_open(const char *path, tensor_type type, checkpoint **ou
         part->source = (weight_source){.find = find, .forget = forget, .user = part};
     }
     lumen_status status = open_files(files, path, type, error);
+    for (int i = 0; i < CHECKPOINT_PARTS && status == LUMEN_OK; i++) {
+        part_source *part = &files->parts[i];
+        part->source.path = safetensors_path(part->file != NULL ? part->file : files->single);
+    }
     if (status == LUMEN_OK)
         *out = files;
     else

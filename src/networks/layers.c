@@ -33,6 +33,14 @@ static void drop_trailing_ones(tensor *x, uint32_t rank)
         x->rank--;
 }
 
+/* Which network it is, and in which file it looks. */
+static void describe_place(const layer_loader *in, char *out, size_t capacity)
+{
+    const char *path = in->from->path;
+    snprintf(out, capacity, "%s%s%.160s%s", in->network, path != NULL ? " (" : "", path != NULL ? path : "",
+             path != NULL ? ")" : "");
+}
+
 /* The tensor PREFIX.NAME.ENDING, checked. False, and the failure noted, when it is not what the network expects. */
 static bool find(layer_loader *in, const char *prefix, const char *name, const char *ending, uint32_t rank,
                  const size_t *sizes, tensor *out)
@@ -50,18 +58,21 @@ static bool find(layer_loader *in, const char *prefix, const char *name, const c
     for (uint32_t i = 0; same && i < rank; i++)
         same = out->sizes[i] == sizes[i];
     if (!same) {
-        char given[96], wanted[96];
+        char given[96], wanted[96], place[224];
+        describe_place(in, place, sizeof place);
         describe_sizes(out->rank, out->sizes, given, sizeof given);
         describe_sizes(rank, sizes, wanted, sizeof wanted);
         in->status =
             lumen_fail(in->error, LUMEN_ERROR_INVALID,
                        "%s: the tensor %s has the sizes (%s), but this network has (%s) there; the files belong "
                        "to another model, so pull the right ones again",
-                       in->network, full, given, wanted);
+                       place, full, given, wanted);
     } else if (out->type != TENSOR_F32 && out->type != TENSOR_F16 && out->type != TENSOR_BF16) {
+        char place[224];
+        describe_place(in, place, sizeof place);
         in->status = lumen_fail(in->error, LUMEN_ERROR_INVALID,
                                 "%s: the tensor %s holds %s, but weights are f32, f16 or bf16; pull the files again",
-                                in->network, full, tensor_type_name(out->type));
+                                place, full, tensor_type_name(out->type));
     }
     return in->status == LUMEN_OK;
 }

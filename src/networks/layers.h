@@ -24,6 +24,7 @@ typedef struct weight_source {
                          lumen_error *error);
     void (*forget)(void *user, const tensor *view); /* its values have been packed; may be NULL */
     void *user;
+    const char *path; /* of the file, for messages; NULL: none */
 } weight_source;
 
 enum { LAYER_NAME_BYTES = 160, LAYERS_JOINED_MAX = 3, LAYER_HEADS_MAX = 64 };

@@ -74,10 +74,12 @@ lumen_status weight_file_open(const char *folder, const char *network, const cha
         status = lumen_fail(error, LUMEN_ERROR_INVALID, "the path %.60s... is too long; shorten it", folder);
     else
         status = open_tensors(file, network, model, type, error);
-    if (status == LUMEN_OK)
+    if (status == LUMEN_OK) {
+        file->source.path = safetensors_path(file->tensors);
         *out = file;
-    else
+    } else {
         weight_file_close(file);
+    }
     return status;
 }
 

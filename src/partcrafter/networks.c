@@ -2,6 +2,7 @@
 
 #include "inside.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -151,6 +152,13 @@ static lumen_status run_encoder(engine_networks *all, const picture_image *pictu
     if (status == LUMEN_OK)
         op_to_f32(run, &made, tokens);
     operators_release(run, mark);
+    const size_t count = dinov2_tokens(&all->measures.encoder_config) * all->measures.encoder_config.width;
+    for (size_t i = 0; i < count && status == LUMEN_OK; i++)
+        if (!isfinite(tokens[i]))
+            status = lumen_fail(error, LUMEN_ERROR_FAILED,
+                                "DINOv2 saw no picture but numbers out of range: the weights in "
+                                "%.200s/image_encoder_dinov2 are damaged, so pull partcrafter again",
+                                all->maker_path);
     return status;
 }
 

@@ -59,7 +59,9 @@ static lumen_status read_pixels(png_structp png, png_infop info, reader *me, pic
     if (setjmp(png_jmpbuf(png)))
         return picture_damaged(me->from, me->why);
     png_set_read_fn(png, me, give_bytes);
-    png_set_user_limits(png, PICTURE_READ_SIDE_MAX, PICTURE_READ_SIDE_MAX);
+    /* Below, before memory is taken, a picture that is too large is told how large; libpng would only call it damaged.
+     */
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
     png_read_info(png, info);
     const uint32_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);

@@ -305,6 +305,11 @@ const char *safetensors_name(const safetensors *file, size_t index)
     return index < file->table.count ? file->table.entries[index].name : NULL;
 }
 
+const char *safetensors_path(const safetensors *file)
+{
+    return file->shards[0].name;
+}
+
 bool safetensors_has(const safetensors *file, const char *name)
 {
     return entry_of(file, name) != NULL;

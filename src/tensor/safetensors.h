@@ -35,6 +35,7 @@ void safetensors_close(safetensors *file);
 
 size_t safetensors_count(const safetensors *file);
 const char *safetensors_name(const safetensors *file, size_t index);
+const char *safetensors_path(const safetensors *file); /* as messages name it; of shards the first */
 bool safetensors_has(const safetensors *file, const char *name);
 
 /* A view into the file. Errors: LUMEN_ERROR_INVALID when there is no such tensor. Elements need not be aligned. */

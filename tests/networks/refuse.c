@@ -15,8 +15,13 @@ enum { MEMORY_FILES_MAX = 4, QUIET_MAX = 1024 };
 
 size_t refuse_each(attempt *work, void *user, failing_who who)
 {
+    return refuse_every(1, work, user, who);
+}
+
+size_t refuse_every(size_t stride, attempt *work, void *user, failing_who who)
+{
     size_t done_without = 0;
-    for (size_t nth = 0;; nth++) {
+    for (size_t nth = 0;; nth += stride) {
         lumen_error error = {0};
         failing_begin(nth, who);
         lumen_status status = work(user, &error);

@@ -15,8 +15,10 @@
 /* One piece of work that may run out of memory, and leaves nothing behind. */
 typedef lumen_status attempt(void *user, lumen_error *error);
 
-/* Refuses each piece of memory in turn, until the work needs no more. Returns how many it needs. */
+/* Refuses each piece of memory in turn, until the work needs no more. Returns how many it needs, about. The second
+ * takes one of `stride` pieces only, for what takes long. */
 size_t refuse_each(attempt *work, void *user, failing_who who);
+size_t refuse_every(size_t stride, attempt *work, void *user, failing_who who);
 
 /* made_up's weights (made_up.h), whose making takes memory of the test's own, which does not count: they are made once
  * for all attempts, until they are forgotten. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../sanitized.h"
 #include "base/process.h"
 #include "made_up_parts.h"
 #include "networks/dinov2.h"
@@ -202,7 +203,7 @@ static lumen_status open_load_and_run(void *user, lumen_error *error)
     return status;
 }
 
-static void run_out_everywhere(const char *device, tensor_type type)
+static void run_out(size_t stride, const char *device, tensor_type type)
 {
     static network with;
     for (int which = 0; which < NETWORKS; which++) {
@@ -214,19 +215,20 @@ static void run_out_everywhere(const char *device, tensor_type type)
         assert_int_equal(load_network(&with, run, &error), LUMEN_OK);
         assert_int_equal(run_network(&with, run, with.result, &error), LUMEN_OK);
         operators_close(run);
-        assert_true(refuse_each(open_load_and_run, &with, FAILING_OWN) > 50);
+        assert_true(refuse_every(stride, open_load_and_run, &with, FAILING_OWN) > 50);
         forget_quiet_weights();
     }
 }
 
 static void networks_in_f32_may_run_out_of_memory_anywhere(void **state)
 {
-    run_out_everywhere(*state, TENSOR_F32);
+    run_out(SANITIZED ? 2 : 1, *state, TENSOR_F32);
 }
 
-static void networks_in_bf16_may_run_out_of_memory_anywhere(void **state)
+/* oneDNN compiles for each attempt anew, which takes the longest; its memory is asked for in the same places. */
+static void networks_in_bf16_may_run_out_of_memory_in_many_places(void **state)
 {
-    run_out_everywhere(*state, TENSOR_BF16);
+    run_out(SANITIZED ? 7 : 5, *state, TENSOR_BF16);
 }
 
 /* ---- Models ---------------------------------------------------------------------------------------------- */
@@ -390,9 +392,9 @@ static void a_picture_that_is_cut_out_may_run_out_of_memory_anywhere(void **stat
 {
     (void)state;
     uint32_t usual = 1, too_large = 2000 / WIDE + 1;
-    assert_true(refuse_each(cut_out_by_alpha, &usual, FAILING_OWN) > 3);
-    assert_true(refuse_each(cut_out_by_alpha, &too_large, FAILING_OWN) > 6);
-    assert_true(refuse_each(cut_out_by_map, NULL, FAILING_OWN) > 10);
+    assert_true(refuse_each(cut_out_by_alpha, &usual, FAILING_OWN) >= 2);
+    assert_true(refuse_each(cut_out_by_alpha, &too_large, FAILING_OWN) > 4);
+    assert_true(refuse_each(cut_out_by_map, NULL, FAILING_OWN) > 6);
 }
 
 static int make_folder(void **state)
@@ -416,7 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(networks_in_f32_may_run_out_of_memory_anywhere, plain),
         cmocka_unit_test_prestate(networks_in_f32_may_run_out_of_memory_anywhere, cpu),
-        cmocka_unit_test_prestate(networks_in_bf16_may_run_out_of_memory_anywhere, cpu),
+        cmocka_unit_test_prestate(networks_in_bf16_may_run_out_of_memory_in_many_places, cpu),
         cmocka_unit_test(partcrafter_may_run_out_of_memory_anywhere_while_it_is_opened),
         cmocka_unit_test(partcrafter_may_run_out_of_memory_anywhere_and_then_gives_the_same_bytes),
         cmocka_unit_test(a_file_that_is_not_rmbgs_may_run_out_of_memory_anywhere_before_that_is_seen),
