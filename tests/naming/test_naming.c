@@ -381,7 +381,7 @@ static void the_contracted_templates_keep_their_names(void **state)
         for (uint32_t kind = 0; kind < DISTURB_COUNT; kind++) {
             /* One name for two parts cannot be right for both; and a third of the rest is quick and enough here, all of
              * it is in bench/naming.c. */
-            if (kind == DISTURB_MERGED || (w + kind) % (SANITIZED ? 9 : 3) != 0)
+            if (kind == DISTURB_MERGED || (w + kind) % (SANITIZED ? 17 : 3) != 0)
                 continue;
             begin(state);
             engine_result reference = make(all, words[w], LUMEN_QUALITY_STANDARD, 0);

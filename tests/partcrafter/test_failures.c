@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../networks/made_up.h"
+#include "../sanitized.h"
 #include "partcrafter/partcrafter_engine.h"
 #include "pipeline/pipeline.h"
 
@@ -69,13 +70,15 @@ static void fewer_than_two_parts_are_a_failure(void **state)
     lumen *library = open_library(&(lumen_options){.models = own_folder});
     assert_fails(library, &pictured, LUMEN_ERROR_FAILED, "1 of 2 parts");
     assert_done_without(library, "1 of 2 parts");
-    /* Of one that was asked for, one is enough. */
-    lumen_request one = pictured;
-    one.num_parts = 1;
-    one.guidance = 1.0f;
-    lumen_shape *shape = generate(library, &one);
-    assert_int_equal(shape->part_count, 1);
-    lumen_shape_free(shape);
+    if (!SANITIZED) {
+        /* Of one that was asked for, one is enough. */
+        lumen_request one = pictured;
+        one.num_parts = 1;
+        one.guidance = 1.0f;
+        lumen_shape *shape = generate(library, &one);
+        assert_int_equal(shape->part_count, 1);
+        lumen_shape_free(shape);
+    }
     lumen_close(library);
     remove_test_folder(own_folder);
 }
@@ -188,7 +191,8 @@ static void a_budget_decides_what_is_held(void **state)
     for (int holding = PARTCRAFTER_HOLDS_ALL; holding <= PARTCRAFTER_HOLDS_PIECE; holding++) {
         lumen *tight = open_library(&(lumen_options){.memory_budget = all.peak[holding]});
         assert_true(measure(tight, LUMEN_OK).holding <= (partcrafter_holding)holding);
-        assert_works(tight);
+        if (holding != PARTCRAFTER_HOLDS_ALL) /* which all other tests do */
+            assert_works(tight);
         if (holding == PARTCRAFTER_HOLDS_PIECE)
             lumen_shape_free(generate(tight, &painted));
         lumen_close(tight);

@@ -76,7 +76,7 @@ static size_t count_calls(const lumen_request *request, const char *until)
  * a share of the places, which goes through all stages as well. */
 static void stop_at_each_call(const lumen_request *request, size_t calls)
 {
-    for (size_t call = 1; call <= calls; call += SANITIZED ? calls / 12 + 1 : 1) {
+    for (size_t call = 1; call <= calls; call += SANITIZED ? calls / 6 + 1 : 1) {
         listener one = {.until_call = call};
         lumen_request stopped = *request;
         stopped.progress = listen;

@@ -189,8 +189,8 @@ static void a_tensor_that_is_missing_or_of_another_size_or_type_is_refused(void 
 static void weights_that_are_no_numbers_are_a_failure_that_says_so(void **state)
 {
     (void)state;
-    static const char *const network[FILES] = {"what a picture shows", "image_encoder_dinov2", "DiT", "not a number",
-                                               "weights are damaged"};
+    static const char *const network[FILES] = {"what a picture shows", "image_encoder_dinov2", "DiT",
+                                               "the network that gives it is broken", "weights are damaged"};
     buffer disc = draw_disc(64, 200);
     for (size_t i = 0; i < FILES; i++) {
         content whole = read_weights(&all[i]);
