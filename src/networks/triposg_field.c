@@ -166,10 +166,11 @@ static bool is_doubtful(const triposg_field *field, float value)
 static lumen_status ask_again(triposg_field *field, const float *points, size_t count, size_t few, float *values,
                               lumen_error *error)
 {
-    float *work = malloc(4 * few * sizeof *work), *again = work + 3 * few;
+    float *work = malloc(4 * few * sizeof *work);
     size_t next = 0;
     if (work == NULL)
         return lumen_fail_memory(error, "the points of a field");
+    float *again = work + 3 * few;
     for (size_t i = 0; i < count; i++)
         if (is_doubtful(field, values[i]))
             memcpy(work + 3 * next++, points + 3 * i, 3 * sizeof *work);
