@@ -16,5 +16,6 @@ limit=900
 verdict "contract" bash -c 'judge contract'
 verdict "schemathesis" bash -c "judge schemathesis --examples $examples"
 verdict "pictures" "$python" tests/service/check_image.py --lumen "$lumen" --write build/tests/networks/write_small_model
+verdict "networks" "$python" tests/service/check_networks.py --lumen "$lumen" --write build/tests/partcrafter/write_small_models
 verdict "load" bash -c "judge load --requests $requests --connections $connections"
 verdict "faults" bash -c "judge faults --rounds $rounds"
