@@ -1,7 +1,7 @@
 # A short run of every fuzz target from its committed corpus, enough to catch what broke today.
 # A target is an executable $clang_build/fuzz/fuzz_NAME; its corpus, if any, is fuzz/corpus/NAME.
 . scripts/check/tap.sh
-seconds=${FUZZ_SECONDS:-5}
+seconds=${FUZZ_SECONDS:-3}
 findings=build/check/findings
 mkdir -p "$findings"
 mapfile -t targets < <(find "$clang_build/fuzz" -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x | sort)
