@@ -24,6 +24,9 @@
 
 static char folder[256];
 
+/* Files of many tensors ask for each in the same places. */
+enum { FILE_STRIDE = SANITIZED ? 7 : 1 };
+
 /* ---- Files ----------------------------------------------------------------------------------------------- */
 
 static void write_bytes(const char *name, const void *bytes, size_t size, char path[400])
@@ -156,9 +159,9 @@ static void a_checkpoint_of_either_form_may_run_out_of_memory_anywhere(void **st
     (void)state;
     char path[400];
     snprintf(path, sizeof path, "%s/model", folder);
-    assert_true(refuse_each(open_checkpoint, path, FAILING_OWN) > 300);
+    assert_true(refuse_every(FILE_STRIDE, open_checkpoint, path, FAILING_OWN) > 300);
     snprintf(path, sizeof path, "%s/single.safetensors", folder);
-    assert_true(refuse_each(open_checkpoint, path, FAILING_OWN) > 300);
+    assert_true(refuse_every(FILE_STRIDE, open_checkpoint, path, FAILING_OWN) > 300);
 }
 
 /* ---- Networks -------------------------------------------------------------------------------------------- */
@@ -346,7 +349,7 @@ static lumen_status open_model(void *user, lumen_error *error)
 static void a_model_that_is_opened_may_run_out_of_memory_anywhere(void **state)
 {
     (void)state;
-    assert_true(refuse_each(open_model, NULL, FAILING_OWN) > 500);
+    assert_true(refuse_every(FILE_STRIDE, open_model, NULL, FAILING_OWN) > 500);
 }
 
 typedef struct painting {

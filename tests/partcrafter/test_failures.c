@@ -25,14 +25,15 @@ static void a_part_without_a_surface_is_left_out(void **state)
 {
     (void)state;
     ellipsoids parts = bush_of_ellipsoids;
-    parts.count = 4;
+    /* Such a part is looked for at 300,000 points before it is given up; a sanitizer sees one of both. */
+    parts.count = SANITIZED ? 3 : 4;
     parts.parts[2] = parts.parts[0];
     parts.parts[2].axes[0] = 0.0;                                                        /* outside everywhere */
     parts.parts[3] = (ellipsoid){.center = {0.0, 0.0, 0.0}, .axes = {50.0, 50.0, 50.0}}; /* inside everywhere */
     make_own_folder(&parts);
     lumen *library = open_library(&(lumen_options){.models = own_folder});
     lumen_request request = pictured;
-    request.num_parts = 4;
+    request.num_parts = (uint32_t)parts.count;
     lumen_shape *shape = generate(library, &request);
     assert_int_equal(shape->part_count, 2);
     part_named(shape, tree_names[0]);
@@ -68,7 +69,8 @@ static void fewer_than_two_parts_are_a_failure(void **state)
     parts.parts[1].axes[0] = 0.0;
     make_own_folder(&parts);
     lumen *library = open_library(&(lumen_options){.models = own_folder});
-    assert_fails(library, &pictured, LUMEN_ERROR_FAILED, "1 of 2 parts");
+    if (!SANITIZED) /* which the next line says as well, if not its status */
+        assert_fails(library, &pictured, LUMEN_ERROR_FAILED, "1 of 2 parts");
     assert_done_without(library, "1 of 2 parts");
     if (!SANITIZED) {
         /* Of one that was asked for, one is enough. */
