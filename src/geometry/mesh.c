@@ -6,6 +6,7 @@
 #include "base/dispatch.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "geometry/forest.h"
 #include "geometry/triangle.h"
 
 /* ---- Box and normals --------------------------------------------------------------------------- */
@@ -79,27 +80,6 @@ void mesh_compute_normals(lumen_mesh *mesh)
 
 /* ---- Checks ------------------------------------------------------------------------------------ */
 
-/* Sets that grow together, as a forest: parent[i] == i at a root. */
-static uint32_t find_root(uint32_t *parent, uint32_t i)
-{
-    while (parent[i] != i) {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
-    }
-    return i;
-}
-
-static void unite(uint32_t *parent, uint32_t a, uint32_t b)
-{
-    a = find_root(parent, a);
-    b = find_root(parent, b);
-    /* The smaller number becomes the root: nothing hangs on the order of memory. */
-    if (a < b)
-        parent[b] = a;
-    else
-        parent[a] = b;
-}
-
 /* What is known of one edge, which lies in the table at the hash of its ends. */
 typedef struct edge_entry {
     uint32_t low, high;   /* its vertices */
@@ -144,9 +124,9 @@ static void add_edge(topology *found, uint32_t from, uint32_t to, uint32_t from_
         *edge = (edge_entry){.low = low, .high = high, .low_corner = low_corner, .high_corner = high_corner};
         found->edge_count++;
     } else {
-        unite(found->fans, edge->low_corner, low_corner);
-        unite(found->fans, edge->high_corner, high_corner);
-        unite(found->pieces, edge->low_corner / 3, low_corner / 3);
+        forest_unite(found->fans, edge->low_corner, low_corner);
+        forest_unite(found->fans, edge->high_corner, high_corner);
+        forest_unite(found->pieces, edge->low_corner / 3, low_corner / 3);
     }
     if (forward)
         edge->forward++;

@@ -4,33 +4,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "geometry/forest.h"
 #include "geometry/mesh.h"
 
 typedef struct piece {
     double area;
     float low[3], high[3];
 } piece;
-
-/* The first vertex of the piece that `vertex` is known to belong to. */
-static uint32_t find_root(uint32_t *parents, uint32_t vertex)
-{
-    while (parents[vertex] != vertex) {
-        parents[vertex] = parents[parents[vertex]];
-        vertex = parents[vertex];
-    }
-    return vertex;
-}
-
-static void join(uint32_t *parents, uint32_t a, uint32_t b)
-{
-    a = find_root(parents, a);
-    b = find_root(parents, b);
-    /* The smaller index is the root, so that a vertex never comes before its root. */
-    if (a < b)
-        parents[b] = a;
-    else
-        parents[a] = b;
-}
 
 /* Makes of every vertex's entry the number of its piece; returns how many there are. */
 static uint32_t number_pieces(const lumen_mesh *mesh, uint32_t *pieces)
@@ -40,11 +20,11 @@ static uint32_t number_pieces(const lumen_mesh *mesh, uint32_t *pieces)
         pieces[v] = v;
     for (size_t t = 0; t < mesh->triangle_count; t++) {
         const uint32_t *corner = &mesh->triangles[3 * t];
-        join(pieces, corner[0], corner[1]);
-        join(pieces, corner[0], corner[2]);
+        forest_unite(pieces, corner[0], corner[1]);
+        forest_unite(pieces, corner[0], corner[2]);
     }
     for (uint32_t v = 0; v < mesh->vertex_count; v++)
-        pieces[v] = find_root(pieces, v);
+        pieces[v] = forest_root(pieces, v);
     /* Roots come first, so that their entries are numbers already when others ask for them. */
     for (uint32_t v = 0; v < mesh->vertex_count; v++)
         pieces[v] = pieces[v] == v ? count++ : pieces[pieces[v]];

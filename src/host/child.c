@@ -296,14 +296,6 @@ static size_t count_names(const char *const *names)
     return count;
 }
 
-static const host_engine *find_engine(const host *self, const char *name)
-{
-    for (size_t i = 0; i < self->offered->engine_count; i++)
-        if (strcmp(self->offered->engines[i].name, name) == 0)
-            return &self->offered->engines[i];
-    return NULL;
-}
-
 static void fail_all(host *self, const lumen_error *error)
 {
     for (uint32_t i = 0; i < self->count; i++)
@@ -314,7 +306,7 @@ static void fail_all(host *self, const lumen_error *error)
 static void work(host *self, const char *name)
 {
     lumen_error error;
-    const host_engine *engine = find_engine(self, name);
+    const host_engine *engine = host_find_engine(self->offered, name);
     if (engine == NULL) {
         lumen_fail(&error, LUMEN_ERROR_UNAVAILABLE, "there is no engine %s in this program", name);
         fail_all(self, &error);

@@ -205,12 +205,17 @@ static bool can_serve(const host_slot *slot, const host_engine *engine)
     return ready;
 }
 
+const host_engine *host_find_engine(const host_engines *offered, const char *name)
+{
+    for (size_t i = 0; offered != NULL && i < offered->engine_count; i++)
+        if (strcmp(offered->engines[i].name, name) == 0)
+            return &offered->engines[i];
+    return NULL;
+}
+
 bool host_engine_ready(host_set *hosts, const char *name)
 {
-    const host_engine *engine = NULL;
-    for (size_t i = 0; i < hosts->options.offered->engine_count; i++)
-        if (strcmp(hosts->options.offered->engines[i].name, name) == 0)
-            engine = &hosts->options.offered->engines[i];
+    const host_engine *engine = host_find_engine(hosts->options.offered, name);
     bool ready = false;
     for (uint32_t i = 0; i < hosts->slot_count && engine != NULL && !ready; i++) {
         pthread_mutex_lock(&hosts->slots[i].lock);

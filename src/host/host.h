@@ -56,6 +56,9 @@ typedef struct host_engines {
     bool own_budget; /* the models see to the budget of memory themselves: the host's does not bound them */
 } host_engines;
 
+/* The engine of that name; NULL: none, also where `offered` is NULL. */
+const host_engine *host_find_engine(const host_engines *offered, const char *name);
+
 /* ---- The side of the service ---------------------------------------------------------------------------------- */
 
 typedef struct host_set host_set;

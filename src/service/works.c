@@ -16,17 +16,9 @@ static const double NETWORK_GRACE_SECONDS = 20.0;
 
 /* ---- Engines ---------------------------------------------------------------------------------------------------- */
 
-static const host_engine *find(const host_engines *offered, const char *name)
-{
-    for (size_t i = 0; offered != NULL && i < offered->engine_count; i++)
-        if (strcmp(offered->engines[i].name, name) == 0)
-            return &offered->engines[i];
-    return NULL;
-}
-
 static bool is_network(const service *running, const char *name)
 {
-    return running->network_hosts != NULL && find(running->options.networks, name) != NULL;
+    return running->network_hosts != NULL && host_find_engine(running->options.networks, name) != NULL;
 }
 
 const char *works_fallback(const service *running)
@@ -47,14 +39,14 @@ executor *works_executor(service *running, const char *name)
 {
     if (is_network(running, name))
         return running->network_work;
-    return find(running->options.engines, name) != NULL ? running->work : NULL;
+    return host_find_engine(running->options.engines, name) != NULL ? running->work : NULL;
 }
 
 uint32_t works_batch(const service *running, const char *name)
 {
-    const host_engine *one = find(running->options.engines, name);
+    const host_engine *one = host_find_engine(running->options.engines, name);
     if (one == NULL)
-        one = find(running->options.networks, name);
+        one = host_find_engine(running->options.networks, name);
     return one != NULL && one->batch_max > 0 ? one->batch_max : 1;
 }
 
@@ -118,14 +110,14 @@ bool works_can(visit *one, const char *name)
     static const double loading_seconds = 5.0, missing_seconds = 60.0;
     service *running = one->service;
     if (!is_network(running, name)) {
-        if (find(running->options.engines, name) != NULL)
+        if (host_find_engine(running->options.engines, name) != NULL)
             return true;
         answer_no_networks(one);
         return false;
     }
     if (host_engine_ready(running->network_hosts, name))
         return true;
-    const progress found = read_progress(running, find(running->options.networks, name));
+    const progress found = read_progress(running, host_find_engine(running->options.networks, name));
     if (found.failed.name[0] != '\0')
         answer_error(one, 503, "ModelNotLoadedError", missing_seconds,
                      "the engine %s cannot work: the model %s did not load: %s", name, found.failed.name,
@@ -182,7 +174,7 @@ void work_result_release(work_result *made)
 
 static bool makes_pictures(const service *running, const char *name)
 {
-    const host_engine *one = find(running->options.networks, name);
+    const host_engine *one = host_find_engine(running->options.networks, name);
     return one != NULL && one->make_file != NULL;
 }
 
